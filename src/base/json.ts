@@ -1,0 +1,170 @@
+import { AetherisError, type ErrorCode } from './error.ts'
+import { sha256 } from './hash.ts'
+
+/** Plain JSON data: what a history can hold. */
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
+export type JsonObject = { [key: string]: Json }
+
+export interface JsonLimits {
+  depthMax: number
+  valuesMax: number
+  bytesMax: number
+}
+
+export const jsonLimits: JsonLimits = { depthMax: 64, valuesMax: 200_000, bytesMax: 8 * 1024 * 1024 }
+
+/**
+ * Copies `value` as plain JSON, frozen, with `undefined` properties dropped.
+ *
+ * Unlike `JSON.stringify` it never runs a getter or `toJSON`, and refuses what JSON would change without a word:
+ * NaN, Dates, Maps, class instances, functions, BigInt, sparse arrays, lone surrogates, cycles, `__proto__` keys.
+ *
+ * @throws AetherisError `code` (default OUTPUT_INVALID) with the path of the offending value; LIMIT_EXCEEDED.
+ */
+export function toJson(value: unknown, what: string, code: ErrorCode = 'OUTPUT_INVALID', limits = jsonLimits): Json {
+  const walk = new Walk(what, code, limits)
+  return walk.copy(value === undefined ? null : value, [])
+}
+
+class Walk {
+  private values = 0
+  private bytes = 0
+  private readonly open = new Set<object>()
+  private readonly what: string
+  private readonly code: ErrorCode
+  private readonly limits: JsonLimits
+
+  constructor(what: string, code: ErrorCode, limits: JsonLimits) {
+    this.what = what
+    this.code = code
+    this.limits = limits
+  }
+
+  copy(value: unknown, path: (string | number)[]): Json {
+    this.values += 1
+    if (this.values > this.limits.valuesMax) this.tooLarge(`more than ${this.limits.valuesMax} values`)
+    switch (typeof value) {
+      case 'boolean':
+        return value
+      case 'string':
+        return this.text(value, path)
+      case 'number':
+        if (!Number.isFinite(value)) this.refuse(`${value} is no JSON number`, path)
+        return value === 0 ? 0 : value // -0 becomes 0
+      case 'object':
+        return value === null ? null : this.container(value, path)
+      default:
+        return this.refuse(`a ${typeof value} is not JSON`, path)
+    }
+  }
+
+  private text(value: string, path: (string | number)[]): string {
+    this.bytes += value.length
+    if (this.bytes > this.limits.bytesMax) this.tooLarge(`more than ${this.limits.bytesMax} characters`)
+    if (!value.isWellFormed()) this.refuse('the text holds a lone surrogate', path)
+    return value
+  }
+
+  private container(value: object, path: (string | number)[]): Json {
+    if (path.length >= this.limits.depthMax) this.tooLarge(`deeper than ${this.limits.depthMax} levels`)
+    if (this.open.has(value)) this.refuse('the value contains itself', path)
+    this.open.add(value)
+    const copy = Array.isArray(value) ? this.array(value, path) : this.object(value, path)
+    this.open.delete(value)
+    return Object.freeze(copy)
+  }
+
+  private array(value: unknown[], path: (string | number)[]): Json[] {
+    const copy: Json[] = []
+    for (let index = 0; index < value.length; index += 1) {
+      const own = Object.getOwnPropertyDescriptor(value, index)
+      if (own === undefined) this.refuse('the array has a hole', [...path, index])
+      else copy.push(this.property(own, [...path, index]))
+    }
+    return copy
+  }
+
+  private object(value: object, path: (string | number)[]): JsonObject {
+    const prototype = Object.getPrototypeOf(value)
+    // Objects of another realm (a vm context, a test environment) have another Object.prototype.
+    if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
+      this.refuse(`an instance of ${prototype.constructor?.name ?? 'a class'} is not plain data`, path)
+    }
+    const copy: JsonObject = {}
+    for (const key of Reflect.ownKeys(value)) {
+      if (typeof key === 'symbol') this.refuse('a symbol key is not JSON', path)
+      else this.member(copy, value, key, path)
+    }
+    return copy
+  }
+
+  private member(copy: JsonObject, value: object, key: string, path: (string | number)[]): void {
+    const at = [...path, key]
+    if (key === '__proto__') this.refuse('the key __proto__ is not allowed', at)
+    const own = Object.getOwnPropertyDescriptor(value, key)
+    if (own === undefined || !own.enumerable) return
+    if ('value' in own && own.value === undefined) return
+    copy[this.text(key, at)] = this.property(own, at)
+  }
+
+  private property(own: PropertyDescriptor, path: (string | number)[]): Json {
+    if (!('value' in own)) this.refuse('a getter is not plain data', path)
+    return this.copy(own.value, path)
+  }
+
+  private refuse(why: string, path: (string | number)[]): never {
+    const at = path.length === 0 ? '' : ` at ${pathText(path)}`
+    throw new AetherisError(this.code, `${this.what} is not plain JSON${at}: ${why}.`, {
+      issues: [{ path, code: 'not_json', message: why }],
+    })
+  }
+
+  private tooLarge(why: string): never {
+    throw new AetherisError('LIMIT_EXCEEDED', `${this.what} is too large: ${why}.`)
+  }
+}
+
+/** `a.b[3]`: a path as people write it. */
+export function pathText(path: readonly PropertyKey[]): string {
+  return path
+    .map((key, index) => (typeof key === 'number' ? `[${key}]` : `${index === 0 ? '' : '.'}${String(key)}`))
+    .join('')
+}
+
+/** JSON text with sorted keys: equal data gives equal text, however it was built. */
+export function canonical(value: Json): string {
+  return JSON.stringify(value, (_, part: Json) => (isObject(part) ? sorted(part) : part))
+}
+
+function sorted(object: JsonObject): JsonObject {
+  const copy: JsonObject = {}
+  for (const key of Object.keys(object).sort()) copy[key] = object[key] as Json
+  return copy
+}
+
+/** SHA-256 (base64url) of the canonical text. */
+export function digest(value: Json): string {
+  return sha256(canonical(value))
+}
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** The path of the first difference between two JSON values, or undefined where they are equal. */
+export function firstDifference(a: unknown, b: unknown, path: (string | number)[] = []): (string | number)[] | undefined {
+  if (Object.is(a, b)) return undefined
+  if (Array.isArray(a) && Array.isArray(b)) {
+    for (let index = 0; index < Math.max(a.length, b.length); index += 1) {
+      const found = firstDifference(a[index], b[index], [...path, index])
+      if (found) return found
+    }
+    return undefined
+  }
+  if (!isObject(a) || !isObject(b)) return path
+  for (const key of new Set([...Object.keys(a), ...Object.keys(b)])) {
+    const found = firstDifference(a[key], b[key], [...path, key])
+    if (found) return found
+  }
+  return undefined
+}

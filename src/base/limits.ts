@@ -1,0 +1,23 @@
+/** Every bound of Aetheris in one table. Refused input is refused with LIMIT_EXCEEDED or PLAN_INVALID. */
+export const limits = {
+  /** Nodes of one TaskGraph. */
+  nodesMax: 10_000,
+  /** Characters of a TaskGraph as JSON text. */
+  planCharactersMax: 4 * 1024 * 1024,
+  /** Levels of nesting in a plan, an input or a payload; checked before any schema. */
+  depthMax: 64,
+  /** Levels of nesting of one condition. */
+  conditionDepthMax: 16,
+  /** Items of one map node. */
+  mapItemsMax: 100_000,
+  /** Items of one map node that are performed at a time. */
+  mapConcurrencyMax: 1_000,
+  /** Any delay or timeout: 100 years. */
+  delayMsMax: 100 * 365 * 86_400_000,
+  /** Attempts of one call. */
+  attemptsMax: 1_000,
+  /** Characters of a job id, message id, signal or tool name. */
+  idCharactersMax: 128,
+  /** Eventless transitions in one step of a hand-written machine. */
+  microstepsMax: 10_000,
+} as const
