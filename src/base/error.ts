@@ -86,7 +86,7 @@ export class AetherisError extends Error {
 /** Whether `error` is an {@link AetherisError}, of `code` if given. Works across copies of the package. */
 export function isAetherisError(error: unknown, code?: ErrorCode): error is AetherisError {
   if (typeof error !== 'object' || error === null || !(brand in error)) return false
-  return code === undefined || (error as AetherisError).code === code
+  return code === undefined || (error as unknown as AetherisError).code === code
 }
 
 /** Thrown by a tool or planner: do not try again. */

@@ -71,7 +71,7 @@ class Walk {
     this.open.add(value)
     const copy = Array.isArray(value) ? this.array(value, path) : this.object(value, path)
     this.open.delete(value)
-    return Object.freeze(copy)
+    return Object.freeze(copy) as Json
   }
 
   private array(value: unknown[], path: (string | number)[]): Json[] {
