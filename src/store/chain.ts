@@ -1,0 +1,99 @@
+import { crc32 } from 'node:zlib'
+import { sha256 } from '../base/hash.ts'
+import { type JobEvent, type NewEvent, parseEvent } from '../event/event.ts'
+import { keys } from './keys.ts'
+import { corrupt } from './store-error.ts'
+import type { Finding } from './store.ts'
+
+/**
+ * How events and other records are written down, and how damage is seen when they are read.
+ *
+ * 1. The hash of an event covers the hash before it, its key and its text exactly as stored, so that no canonical
+ *    form of JSON is needed and an event that was moved, changed, left out or exchanged is seen.
+ * 2. Every other record starts with a checksum of its key and text: LevelDB does not check its own by default.
+ */
+
+/** The hash before the first. */
+export const genesisHash = ''
+const hashLength = 43
+const checksumLength = 8
+
+export function chainHash(previous: string, key: string, text: string): string {
+  return sha256(previous + key + text)
+}
+
+/** The text of an event: what is hashed. The job and the seq are in the key. */
+export function eventText(event: NewEvent, epoch: number): string {
+  const { id, type, v, at, cause, state, data } = event
+  return JSON.stringify({ id, type, v, at, cause, epoch, state, data })
+}
+
+/** A value that carries its own chain hash: an event or a commit record. */
+export function splitHash(value: string): { hash: string; text: string } {
+  return { hash: value.slice(0, hashLength), text: value.slice(hashLength) }
+}
+
+/**
+ * The event stored as `value` at `seq`, checked against the hash before it.
+ * @throws AetherisError STORE_CORRUPT when the hash does not fit, EVENT_INVALID when a newer version has written it.
+ */
+export function decodeEvent(jobId: string, seq: number, previous: string, value: string): JobEvent {
+  const { hash, text } = splitHash(value)
+  if (chainHash(previous, keys.event(jobId, seq), text) !== hash) {
+    throw corrupt(`Event ${seq} of job "${jobId}" is damaged: its hash does not fit.`, { jobId, seq })
+  }
+  const event = { jobId, seq, ...JSON.parse(text), hash } as JobEvent
+  // The parsed copy is dropped: it may have another key order, and then an export could not be checked.
+  parseEvent(event)
+  return event
+}
+
+/** Id and epoch of a stored event, to recognise a repeated commit. */
+export function eventIdentity(value: string): { id: string; epoch: number; hash: string } {
+  const { hash, text } = splitHash(value)
+  const { id, epoch } = parseText(text, 'An event') as { id: string; epoch: number }
+  return { id, epoch, hash }
+}
+
+/**
+ * The first damage in an exported history, or undefined where events are dense from `seq` 0 and chained.
+ * The events must have the key order in which they were read from a store; JSON text keeps it.
+ */
+export function verifyChain(events: Iterable<JobEvent>): Finding | undefined {
+  let previous = genesisHash
+  let seq = 0
+  for (const event of events) {
+    const { jobId } = event
+    if (event.seq !== seq) return { kind: 'gap', jobId, seq, message: `Event ${seq} of job "${jobId}" is missing.` }
+    const hash = chainHash(previous, keys.event(jobId, seq), eventText(event, event.epoch))
+    if (hash !== event.hash) return { kind: 'hash', jobId, seq, message: `Event ${seq} of job "${jobId}" is not what was recorded.` }
+    previous = hash
+    seq += 1
+  }
+  return undefined
+}
+
+/** `text` with a checksum of it and of its key in front. */
+export function seal(key: string, text: string): string {
+  return checksum(key, text) + text
+}
+
+/** @throws AetherisError STORE_CORRUPT when the checksum does not fit. */
+export function unseal(key: string, value: string): string {
+  const text = value.slice(checksumLength)
+  if (value.slice(0, checksumLength) !== checksum(key, text)) throw corrupt(`The record ${key} is damaged.`)
+  return text
+}
+
+function checksum(key: string, text: string): string {
+  return crc32(key + text).toString(16).padStart(checksumLength, '0')
+}
+
+/** @throws AetherisError STORE_CORRUPT when `text` is no JSON. */
+export function parseText(text: string, what: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw corrupt(`${what} is not the JSON that was stored.`, { cause })
+  }
+}

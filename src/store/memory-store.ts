@@ -1,0 +1,222 @@
+import type { JobEvent } from '../event/event.ts'
+import { chainHash, decodeEvent, eventIdentity, genesisHash } from './chain.ts'
+import { checkKeyPart } from './keys.ts'
+import { type PreparedCommit, prepareCommit, prepareMessage, readRange } from './request.ts'
+import { admit, advance, hasEnded, mayBeRepeat, publicRow } from './row.ts'
+import { corrupt, invalid, jobNotFound, jobSettled, notOpen } from './store-error.ts'
+import type {
+  Commit,
+  Committed,
+  Finding,
+  InboxMessage,
+  JobQuery,
+  JobRow,
+  JobStore,
+  OpenReport,
+  StoredSnapshot,
+  TimerRow,
+} from './store.ts'
+
+/**
+ * The reference store: the contract in Maps, without cleverness. Owns all data of its jobs.
+ *
+ * 1. Everything is kept as text or as a copy, so that no caller can change the history.
+ * 2. Every call does its work before it first waits, so that calls never interleave.
+ * 3. The data stays in the object: `close` and `open` again is what a restart is to a store on disk.
+ */
+
+const chunkSize = 1000
+const snapshotsKept = 2
+
+interface MemoryJob {
+  row: JobRow
+  /** Hash and text, as on disk. */
+  events: string[]
+  timers: Map<string, number>
+  /** Unread messages as text, in order of arrival. */
+  unread: Map<string, string>
+  /** Ids of all messages that ever came. */
+  seen: Set<string>
+  snapshots: Map<number, string>
+}
+
+/** A store that keeps everything in memory: for tests, and to try things out. Nothing of it is durable. */
+export function memoryStore(): JobStore {
+  return new MemoryStore()
+}
+
+class MemoryStore implements JobStore {
+  readonly caps = { engine: 'memory', durable: 'none' } as const
+  readonly #jobs = new Map<string, MemoryJob>()
+  #isOpen = false
+  #generation = 0
+
+  async open(): Promise<OpenReport> {
+    if (!this.#isOpen) this.#generation += 1
+    this.#isOpen = true
+    const unfinished = [...this.#jobs.values()].filter((job) => !hasEnded(job.row)).length
+    return { generation: this.#generation, unfinished, problems: [] }
+  }
+
+  async close(): Promise<void> {
+    this.#isOpen = false
+  }
+
+  async commit(commit: Commit): Promise<Committed> {
+    this.#checkOpen()
+    const prepared = prepareCommit(commit)
+    const before = this.#jobs.get(prepared.jobId)
+    const repeated = before && repeatOf(prepared, before)
+    if (repeated !== undefined) return repeated
+    admit(prepared, before?.row)
+    const unknown = prepared.acks.find((id) => !before?.seen.has(id))
+    if (unknown !== undefined) throw invalid(`Job "${prepared.jobId}" was never sent the message "${unknown}".`)
+    return this.#apply(prepared, before)
+  }
+
+  #apply(commit: PreparedCommit, before: MemoryJob | undefined): Committed {
+    const job = before ?? emptyJob()
+    let hash = before?.row.hash ?? genesisHash
+    for (const { key, text } of commit.events) {
+      hash = chainHash(hash, key, text)
+      job.events.push(hash + text)
+    }
+    const row = advance(before?.row, commit, hash, this.#generation)
+    this.#jobs.set(row.id, Object.assign(job, { row }))
+    for (const id of commit.clear) job.timers.delete(id)
+    for (const { id, dueAt } of commit.set) job.timers.set(id, dueAt)
+    for (const id of commit.acks) job.unread.delete(id)
+    keepSnapshot(job.snapshots, commit.snapshot)
+    if (hasEnded(row)) for (const left of [job.timers, job.unread, job.snapshots]) left.clear()
+    return { seq: row.seq, hash }
+  }
+
+  async claim(jobId: string): Promise<JobRow> {
+    const job = this.#job(jobId)
+    job.row = { ...job.row, epoch: job.row.epoch + 1, owner: this.#generation }
+    return publicRow(job.row)
+  }
+
+  async get(jobId: string): Promise<JobRow | undefined> {
+    this.#checkOpen()
+    checkKeyPart(jobId, 'job id')
+    const job = this.#jobs.get(jobId)
+    return job && publicRow(job.row)
+  }
+
+  async *list({ unfinished = false, status, limit = Infinity }: JobQuery = {}): AsyncIterable<JobRow> {
+    this.#checkOpen()
+    let left = limit
+    for (const id of [...this.#jobs.keys()].sort()) {
+      const { row } = this.#job(id)
+      if ((unfinished && hasEnded(row)) || (status !== undefined && row.status !== status)) continue
+      if (left-- <= 0) return
+      yield publicRow(row)
+    }
+  }
+
+  async *read(jobId: string, range: { from?: number; to?: number } = {}): AsyncIterable<JobEvent[]> {
+    const { events, row } = this.#job(jobId)
+    const { from, to } = readRange(range, row.seq)
+    let previous = from === 0 ? genesisHash : eventIdentity(events[from - 1] as string).hash
+    for (let start = from; start < to; start += chunkSize) {
+      this.#checkOpen()
+      const chunk: JobEvent[] = []
+      for (let seq = start; seq < Math.min(to, start + chunkSize); seq += 1) {
+        const event = decodeEvent(jobId, seq, previous, events[seq] as string)
+        previous = event.hash
+        chunk.push(event)
+      }
+      yield chunk
+    }
+  }
+
+  async snapshot(jobId: string, machine: string): Promise<StoredSnapshot | undefined> {
+    this.#checkOpen()
+    checkKeyPart(jobId, 'job id')
+    const kept = [...(this.#jobs.get(jobId)?.snapshots ?? [])].sort(([a], [b]) => b - a)
+    for (const [seq, text] of kept) {
+      const snapshot = JSON.parse(text) as Omit<StoredSnapshot, 'seq'>
+      if (snapshot.machine === machine) return { seq, ...snapshot }
+    }
+    return undefined
+  }
+
+  async send(message: InboxMessage): Promise<boolean> {
+    this.#checkOpen()
+    const { jobId, id, text } = prepareMessage(message)
+    const { row, seen, unread } = this.#job(jobId)
+    if (seen.has(id)) return false
+    if (hasEnded(row)) throw jobSettled(jobId, row.status)
+    seen.add(id)
+    unread.set(id, text)
+    return true
+  }
+
+  async inbox(jobId: string, limit = Infinity): Promise<InboxMessage[]> {
+    this.#checkOpen()
+    checkKeyPart(jobId, 'job id')
+    const unread = [...(this.#jobs.get(jobId)?.unread.values() ?? [])]
+    return unread.slice(0, limit).map((text) => ({ jobId, ...JSON.parse(text) }))
+  }
+
+  async dueTimers(now: number, limit = Infinity): Promise<TimerRow[]> {
+    const due = this.#timers().filter((timer) => timer.dueAt <= now)
+    return due.slice(0, limit)
+  }
+
+  async nextTimer(): Promise<number | undefined> {
+    return this.#timers()[0]?.dueAt
+  }
+
+  async *verify(jobId?: string): AsyncIterable<Finding> {
+    for (const id of jobId === undefined ? [...this.#jobs.keys()].sort() : [jobId]) {
+      const { events, row } = this.#job(id)
+      const last = events.at(-1)
+      if (events.length !== row.seq || (last !== undefined && eventIdentity(last).hash !== row.hash)) {
+        yield { kind: 'head', jobId: id, seq: row.seq, message: `The head of job "${id}" is not its last event.` }
+      }
+    }
+  }
+
+  #timers(): TimerRow[] {
+    this.#checkOpen()
+    const rows = [...this.#jobs].flatMap(([jobId, job]) => [...job.timers].map(([id, dueAt]) => ({ jobId, id, dueAt })))
+    return rows.sort((a, b) => a.dueAt - b.dueAt || order(a.jobId, b.jobId) || order(a.id, b.id))
+  }
+
+  #job(jobId: string): MemoryJob {
+    this.#checkOpen()
+    checkKeyPart(jobId, 'job id')
+    const job = this.#jobs.get(jobId)
+    if (job === undefined) throw jobNotFound(jobId)
+    return job
+  }
+
+  #checkOpen(): void {
+    if (!this.#isOpen) throw notOpen()
+  }
+}
+
+function emptyJob(): Omit<MemoryJob, 'row'> {
+  return { events: [], timers: new Map(), unread: new Map(), seen: new Set(), snapshots: new Map() }
+}
+
+function repeatOf(commit: PreparedCommit, job: MemoryJob): Committed | undefined {
+  if (!mayBeRepeat(commit, job.row)) return undefined
+  const seq = commit.expectedSeq + commit.events.length
+  const stored = job.events.slice(commit.expectedSeq, seq).map(eventIdentity)
+  const equal = stored.every(({ id, epoch }, index) => id === commit.events[index]?.id && epoch === commit.epoch)
+  return equal ? { seq, hash: stored.at(-1)?.hash ?? '' } : undefined
+}
+
+function keepSnapshot(snapshots: Map<number, string>, snapshot: PreparedCommit['snapshot']): void {
+  if (snapshot === undefined) return
+  snapshots.set(snapshot.seq, snapshot.text)
+  const old = [...snapshots.keys()].sort((a, b) => b - a).slice(snapshotsKept)
+  for (const seq of old) snapshots.delete(seq)
+}
+
+function order(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}

@@ -1,0 +1,56 @@
+import type { PreparedCommit } from './request.ts'
+import { conflict, fenced, jobExists, jobNotFound } from './store-error.ts'
+import { endStatuses, type JobRow } from './store.ts'
+
+/**
+ * What a commit does to the row of its job: the rules that all stores share.
+ *
+ * 1. A row is never changed, only replaced.
+ */
+
+/**
+ * Whether the commit may be stored on top of `row`.
+ * @throws AetherisError JOB_NOT_FOUND, JOB_EXISTS, LEASE_FENCED, COMMIT_CONFLICT
+ */
+export function admit(commit: PreparedCommit, row: JobRow | undefined): void {
+  const { jobId, epoch, expectedSeq, create } = commit
+  if (row === undefined) {
+    if (create === undefined) throw jobNotFound(jobId)
+    return
+  }
+  if (create !== undefined) throw jobExists(jobId)
+  if (epoch !== row.epoch) throw fenced(jobId, epoch, row.epoch)
+  if (expectedSeq !== row.seq) throw conflict(jobId, expectedSeq, row.seq)
+}
+
+/** Whether these events may be stored already, so that their ids should be compared. */
+export function mayBeRepeat(commit: PreparedCommit, row: JobRow | undefined): row is JobRow {
+  return row !== undefined && commit.events.length > 0 && commit.expectedSeq + commit.events.length <= row.seq
+}
+
+/** The row after an admitted commit. */
+export function advance(row: JobRow | undefined, commit: PreparedCommit, hash: string, owner: number): JobRow {
+  const before = row ?? created(commit, owner)
+  return {
+    ...before,
+    status: commit.status ?? before.status,
+    seq: before.seq + commit.events.length,
+    hash,
+    updatedAt: commit.events.length === 0 ? before.updatedAt : commit.lastAt,
+  }
+}
+
+export function hasEnded(row: JobRow): boolean {
+  return endStatuses.has(row.status)
+}
+
+function created({ jobId, create, firstAt }: PreparedCommit, owner: number): JobRow {
+  const { agent, priority } = create as { agent: string; priority: number }
+  return { id: jobId, agent, status: 'ready', priority, seq: 0, hash: '', epoch: 1, owner, createdAt: firstAt, updatedAt: firstAt }
+}
+
+/** Names the fields one by one, so that a store may keep more in its own rows. */
+export function publicRow(row: JobRow): JobRow {
+  const { id, agent, status, priority, seq, hash, epoch, owner, createdAt, updatedAt } = row
+  return { id, agent, status, priority, seq, hash, epoch, owner, createdAt, updatedAt }
+}
