@@ -1,0 +1,72 @@
+/** What test/tidy.test.ts enforces. Tables only; the code that reads them is in find.ts. */
+
+/** A folder's rank: values are imported only from a lower rank or from the same folder. */
+export const ranks: Record<string, number> = {
+  'src/base': 0,
+  'src/event': 1,
+  'src/graph': 1,
+  machines: 2,
+  'src/compile': 3,
+  'src/agent': 3,
+  'src/store': 3,
+  'src/replay': 4,
+  'src/scheduler': 5,
+  'src/runtime': 6,
+  'src/inspect': 7,
+  'src/testing': 8,
+  'src/cli': 8,
+  /** src/index.ts, the public surface. */
+  src: 9,
+}
+
+/** Globals through which a value that no history holds could get in, or an effect out. */
+export const ambient: ReadonlySet<string> = new Set([
+  ...['Date', 'Temporal', 'performance'],
+  ...['setTimeout', 'setInterval', 'setImmediate', 'clearTimeout', 'clearInterval', 'clearImmediate'],
+  ...['crypto', 'process', 'globalThis', 'console'],
+  ...['fetch', 'WebSocket', 'EventSource', 'XMLHttpRequest', 'navigator', 'localStorage', 'indexedDB'],
+])
+
+/** The same, as members of globals that are harmless otherwise. */
+export const ambientMembers: ReadonlySet<string> = new Set(['Math.random', 'AbortSignal.timeout'])
+
+interface Exception {
+  files: RegExp
+  /** Globals and modules that these files may name; absent: all of them. */
+  names?: readonly string[]
+  why: string
+}
+
+export const exceptions: readonly Exception[] = [
+  { files: /^src\/base\/clock\.ts$/, names: ['Date', 'setTimeout', 'clearTimeout'], why: 'defines the system clock' },
+  { files: /^src\/base\/random\.ts$/, names: ['crypto'], why: 'defines the system source of randomness' },
+  { files: /^src\/base\/hash\.ts$/, names: ['node:crypto'], why: 'hashing is pure; a faster hash than our own' },
+  {
+    files: /^src\/store\/level[a-z-]*\.ts$/,
+    names: ['process', 'node:fs', 'node:fs/promises', 'node:path', 'node:os'],
+    why: 'the store on disk: makes the directory private, names the process that has it open',
+  },
+  {
+    files: /^src\/compile\/purity\.ts$/,
+    names: ['globalThis', 'Date', 'Math.random', 'performance', 'crypto', 'fetch', ...timers()],
+    why: 'replaces these globals during a step, to catch a machine that reads them',
+  },
+  { files: /^src\/cli\/[a-z/-]+\.ts$/, why: 'the command line is where the outside world is let in' },
+]
+
+function timers(): string[] {
+  return [...ambient].filter((name) => /^(set|clear)[A-Z]/.test(name))
+}
+
+export function mayName(path: string, name: string): boolean {
+  return exceptions.some(({ files, names }) => files.test(path) && (names === undefined || names.includes(name)))
+}
+
+/** Packages that only some files may load, so that whoever imports the rest does not need them. */
+export const packageHomes: Record<string, RegExp> = {
+  commander: /^src\/cli\//,
+  tsx: /^src\/cli\//,
+  'classic-level': /^src\/store\/level[a-z-]*\.ts$/,
+  'fast-check': /^src\/testing\//,
+  vitest: /^src\/testing\//,
+}
