@@ -11,7 +11,7 @@ export function jobExists(jobId: string): AetherisError {
 }
 
 export function jobSettled(jobId: string, status: string): AetherisError {
-  return new AetherisError('JOB_SETTLED', `Job "${jobId}" is ${status} and takes no further messages.`, { jobId })
+  return new AetherisError('JOB_SETTLED', `Job "${jobId}" is ${status} and takes no further input.`, { jobId })
 }
 
 export function fenced(jobId: string, epoch: number, actual: number): AetherisError {

@@ -1,0 +1,122 @@
+import { chainHash, genesisHash, seal, unseal } from './chain.ts'
+import { keyParts, keys, under } from './keys.ts'
+import { collect, keysOf, type LevelDatabase, synced } from './level-db.ts'
+import { encodeRow, type Rows, type StoredRow } from './level-rows.ts'
+
+/**
+ * One batch while it is put together: what will be written, over what is on disk. Owned by one turn of the writer.
+ *
+ * 1. Every read sees what earlier requests of the same batch have put.
+ * 2. Nothing else writes meanwhile, so what was read stays true until the batch is written.
+ */
+export class Draft {
+  readonly rows = new Map<string, StoredRow>()
+  readonly #changes = new Map<string, string | undefined>()
+  readonly #known = new Map<string, string | undefined>()
+  readonly #db: LevelDatabase
+  readonly #stored: Rows
+
+  constructor(db: LevelDatabase, stored: Rows) {
+    this.#db = db
+    this.#stored = stored
+  }
+
+  get isEmpty(): boolean {
+    return this.#changes.size === 0 && this.rows.size === 0
+  }
+
+  /** Reads in one go what a batch will ask for. */
+  async prefetch(jobIds: ReadonlySet<string>, wanted: readonly string[]): Promise<void> {
+    const cold = [...jobIds].filter((id) => this.#stored.cached(id) === undefined)
+    // A row that cannot be loaded is reported to the request that needs it, not to the whole batch.
+    const loads = cold.map((id) => this.#stored.load(id).then((row) => row && this.#stored.publish([row]), () => undefined))
+    const reads = wanted.length === 0 ? [] : this.#db.getMany([...wanted]).then((values) => this.#remember(wanted, values))
+    await Promise.all([reads, ...loads])
+  }
+
+  async row(jobId: string): Promise<StoredRow | undefined> {
+    return this.rows.get(jobId) ?? this.#stored.cached(jobId) ?? (await this.#stored.load(jobId))
+  }
+
+  /** The value as stored. */
+  async raw(key: string): Promise<string | undefined> {
+    if (this.#changes.has(key)) return this.#changes.get(key)
+    if (this.#known.has(key)) return this.#known.get(key)
+    const value = await this.#db.get(key)
+    this.#known.set(key, value)
+    return value
+  }
+
+  /** @throws AetherisError STORE_CORRUPT */
+  async text(key: string): Promise<string | undefined> {
+    const value = await this.raw(key)
+    return value === undefined ? undefined : unseal(key, value)
+  }
+
+  /** Keys of a job in one of its ranges, `T!job` or `i!job`. */
+  async keysUnder(prefix: string): Promise<string[]> {
+    const found = new Set(await collect(keysOf(this.#db, under(prefix))))
+    for (const [key, value] of this.#changes) {
+      if (!key.startsWith(`${prefix}!`)) continue
+      if (value === undefined) found.delete(key)
+      else found.add(key)
+    }
+    return [...found]
+  }
+
+  put(key: string, text: string): void {
+    this.#changes.set(key, seal(key, text))
+  }
+
+  /** Puts a value that carries its own hash. */
+  putRaw(key: string, value: string): void {
+    this.#changes.set(key, value)
+  }
+
+  delete(key: string): void {
+    this.#changes.set(key, undefined)
+  }
+
+  /** Writes all of it with a commit record, atomically and durably. Returns the record's hash and the bytes written. */
+  async write(commit: number, previous: string): Promise<{ hash: string; bytes: number }> {
+    const key = keys.commit(commit)
+    const text = JSON.stringify([...this.rows.values()].map(commitEntry))
+    const hash = chainHash(previous, key, text)
+    const batch = this.#db.batch()
+    let bytes = 0
+    const put = (at: string, value: string) => {
+      batch.put(at, value)
+      bytes += entryOverhead + at.length + Buffer.byteLength(value)
+    }
+    for (const [at, value] of this.#changes) {
+      if (value === undefined) batch.del(at)
+      else put(at, value)
+    }
+    for (const row of this.rows.values()) put(...encodeRow(row))
+    put(key, hash + text)
+    await batch.write(synced)
+    return { hash, bytes: bytes + this.#changes.size * entryOverhead }
+  }
+
+  #remember(wanted: readonly string[], values: (string | undefined)[]): void {
+    for (const [index, key] of wanted.entries()) this.#known.set(key, values[index])
+  }
+}
+
+/** More than LevelDB's memory table spends on an entry besides its key and value. */
+const entryOverhead = 160
+
+/** What a commit record says about a job: its row must agree unless a later record names the job. */
+export type CommitEntry = [jobId: string, seq: number, hash: string, epoch: number, arrivals: number]
+
+function commitEntry({ id, seq, hash, epoch, arrivals }: StoredRow): CommitEntry {
+  return [id, seq, hash, epoch, arrivals]
+}
+
+/** The hash before the first commit record. */
+export const firstCommitHash = genesisHash
+
+/** The number of a commit record, from its key. */
+export function commitOf(key: string): number {
+  return Number(keyParts(key)[0])
+}

@@ -1,0 +1,174 @@
+import { chainHash, eventIdentity, genesisHash } from './chain.ts'
+import { keyParts, keys } from './keys.ts'
+import type { Draft } from './level-draft.ts'
+import type { StoredRow } from './level-rows.ts'
+import type { PreparedCommit, PreparedMessage } from './request.ts'
+import { admit, advance, hasEnded, mayBeRepeat, publicRow } from './row.ts'
+import { invalid, jobNotFound, jobSettled } from './store-error.ts'
+import type { Committed, JobRow } from './store.ts'
+
+/**
+ * What commits, claims and messages put into a draft.
+ *
+ * 1. Each function first reads and checks, then puts: one that throws has put nothing.
+ */
+
+const snapshotsKept = 2
+/** Kept in place of its arrival for a message that was used up. */
+const taken = 'taken'
+
+/** Keys that {@link stageCommit} will read, to be fetched together with those of other commits. */
+export function keysOfCommit({ jobId, set, clear, acks }: PreparedCommit): string[] {
+  if (set.length + clear.length + acks.length === 0) return []
+  return [
+    ...set.map(({ id }) => keys.timer(jobId, id)),
+    ...clear.map((id) => keys.timer(jobId, id)),
+    ...acks.map((id) => keys.arrival(jobId, id)),
+  ]
+}
+
+/** @throws AetherisError JOB_NOT_FOUND, JOB_EXISTS, LEASE_FENCED, COMMIT_CONFLICT, INPUT_INVALID, STORE_CORRUPT */
+export async function stageCommit(draft: Draft, commit: PreparedCommit, owner: number): Promise<Committed> {
+  const { jobId } = commit
+  const before = await draft.row(jobId)
+  const repeated = mayBeRepeat(commit, before) ? await repeatOf(draft, commit) : undefined
+  if (repeated !== undefined) return repeated
+  admit(commit, before)
+  const ends = hasEnded({ ...before, status: commit.status ?? before?.status ?? 'ready' } as JobRow)
+  const unread = await arrivalsOf(draft, commit)
+  const oldDue = await dueTimesOf(draft, commit)
+  const leftovers = ends && before !== undefined ? await leftoversOf(draft, before) : []
+
+  const hash = putEvents(draft, commit, before?.hash ?? genesisHash)
+  const row = { ...noCounts, ...before, ...advance(before, commit, hash, owner) }
+  putAcks(draft, row, commit, unread)
+  if (!ends) putTimers(draft, row, commit, oldDue)
+  if (!ends) putSnapshot(draft, row, commit)
+  if (ends) Object.assign(row, { timers: 0, unread: 0, snapshots: [] })
+  for (const key of leftovers) draft.delete(key)
+  putUnfinished(draft, before, row)
+  draft.rows.set(jobId, row)
+  return { seq: row.seq, hash }
+}
+
+/** @throws AetherisError JOB_NOT_FOUND, STORE_CORRUPT */
+export async function stageClaim(draft: Draft, jobId: string, owner: number): Promise<JobRow> {
+  const before = await draft.row(jobId)
+  if (before === undefined) throw jobNotFound(jobId)
+  const row = { ...before, epoch: before.epoch + 1, owner }
+  draft.rows.set(jobId, row)
+  return publicRow(row)
+}
+
+/** @throws AetherisError JOB_NOT_FOUND, JOB_SETTLED, STORE_CORRUPT */
+export async function stageMessage(draft: Draft, { jobId, id, text }: PreparedMessage): Promise<boolean> {
+  const before = await draft.row(jobId)
+  if (before === undefined) throw jobNotFound(jobId)
+  const key = keys.arrival(jobId, id)
+  if ((await draft.text(key)) !== undefined) return false
+  if (hasEnded(before)) throw jobSettled(jobId, before.status)
+  draft.put(key, String(before.arrivals))
+  draft.put(keys.message(jobId, before.arrivals), text)
+  draft.rows.set(jobId, { ...before, arrivals: before.arrivals + 1, unread: before.unread + 1 })
+  return true
+}
+
+const noCounts = { timers: 0, unread: 0, arrivals: 0, snapshots: [] as readonly number[] }
+
+async function repeatOf(draft: Draft, { jobId, epoch, expectedSeq, events }: PreparedCommit): Promise<Committed | undefined> {
+  let hash = genesisHash
+  for (const event of events) {
+    const value = await draft.raw(event.key)
+    if (value === undefined) return undefined
+    const stored = eventIdentity(value)
+    if (stored.id !== event.id || stored.epoch !== epoch) return undefined
+    hash = stored.hash
+  }
+  return { seq: expectedSeq + events.length, hash }
+}
+
+/** Arrivals of the messages that are acked; those taken before are left out. */
+async function arrivalsOf(draft: Draft, { jobId, acks }: PreparedCommit): Promise<Map<string, number>> {
+  const arrivals = new Map<string, number>()
+  for (const id of acks) {
+    const text = await draft.text(keys.arrival(jobId, id))
+    if (text === undefined) throw invalid(`Job "${jobId}" was never sent the message "${id}".`)
+    if (text !== taken) arrivals.set(id, Number(text))
+  }
+  return arrivals
+}
+
+/** Due times of those timers that are set or cleared and exist. */
+async function dueTimesOf(draft: Draft, { jobId, set, clear }: PreparedCommit): Promise<Map<string, number>> {
+  const due = new Map<string, number>()
+  if (set.length + clear.length === 0) return due
+  for (const id of [...clear, ...set.map((timer) => timer.id)]) {
+    const text = await draft.text(keys.timer(jobId, id))
+    if (text !== undefined) due.set(id, Number(text))
+  }
+  return due
+}
+
+/** Keys that an ended job leaves behind: timers, unread messages, snapshots. */
+async function leftoversOf(draft: Draft, { id, timers, unread, snapshots }: StoredRow): Promise<string[]> {
+  const leftovers = snapshots.map((seq) => keys.snapshot(id, seq))
+  if (unread > 0) leftovers.push(...(await draft.keysUnder(`i!${id}`)))
+  if (timers === 0) return leftovers
+  for (const key of await draft.keysUnder(`T!${id}`)) {
+    const [, timerId] = keyParts(key) as [string, string]
+    leftovers.push(key, keys.due(Number(await draft.text(key)), id, timerId))
+  }
+  return leftovers
+}
+
+function putEvents(draft: Draft, { events }: PreparedCommit, previous: string): string {
+  let hash = previous
+  for (const { key, text } of events) {
+    hash = chainHash(hash, key, text)
+    draft.putRaw(key, hash + text)
+  }
+  return hash
+}
+
+function putAcks(draft: Draft, row: StoredRow, { jobId }: PreparedCommit, unread: Map<string, number>): void {
+  for (const [id, arrival] of unread) {
+    draft.delete(keys.message(jobId, arrival))
+    draft.put(keys.arrival(jobId, id), taken)
+  }
+  row.unread -= unread.size
+}
+
+function putTimers(draft: Draft, row: StoredRow, { jobId, set, clear }: PreparedCommit, due: Map<string, number>): void {
+  const remove = (id: string) => {
+    const dueAt = due.get(id)
+    if (dueAt === undefined) return
+    draft.delete(keys.due(dueAt, jobId, id))
+    draft.delete(keys.timer(jobId, id))
+    due.delete(id)
+    row.timers -= 1
+  }
+  for (const id of clear) remove(id)
+  for (const { id, dueAt } of set) {
+    remove(id)
+    draft.put(keys.due(dueAt, jobId, id), '')
+    draft.put(keys.timer(jobId, id), String(dueAt))
+    due.set(id, dueAt)
+    row.timers += 1
+  }
+}
+
+function putSnapshot(draft: Draft, row: StoredRow, { jobId, snapshot }: PreparedCommit): void {
+  if (snapshot === undefined) return
+  const key = keys.snapshot(jobId, snapshot.seq)
+  draft.putRaw(key, chainHash(genesisHash, key, snapshot.text) + snapshot.text)
+  const all = [...row.snapshots.filter((seq) => seq !== snapshot.seq), snapshot.seq].sort((a, b) => a - b)
+  row.snapshots = all.slice(-snapshotsKept)
+  for (const seq of all.slice(0, -snapshotsKept)) draft.delete(keys.snapshot(jobId, seq))
+}
+
+function putUnfinished(draft: Draft, before: JobRow | undefined, row: JobRow): void {
+  const was = before !== undefined && !hasEnded(before)
+  const is = !hasEnded(row)
+  if (is && !was) draft.put(keys.unfinished(row.id), '')
+  if (was && !is) draft.delete(keys.unfinished(row.id))
+}
