@@ -1,7 +1,6 @@
 import { z } from 'zod'
-import { AetherisError, type ErrorData } from '../base/error.ts'
+import { AetherisError } from '../base/error.ts'
 import { limits } from '../base/limits.ts'
-import type { Json } from '../base/json.ts'
 import { type EffectClass, effectClass } from '../event/event.ts'
 import { type RetryPolicy, retrySchema } from '../graph/graph.ts'
 
@@ -17,9 +16,6 @@ export interface ToolContext {
   /** Aborts when the attempt times out, or the job is cancelled or taken over, or the runtime closes. */
   readonly abortSignal: AbortSignal
 }
-
-/** What happened to a call whose outcome was not recorded. */
-export type Reconciled<T> = { done: T } | { failed: ErrorData } | 'unknown'
 
 /** A typed function that a job may call. Made by {@link tool}. */
 export interface Tool<I extends z.ZodType = z.ZodType, O extends z.ZodType = z.ZodType> {
@@ -74,6 +70,3 @@ export function tool<I extends z.ZodType, O extends z.ZodType>(options: ToolOpti
   const { name, effect, retry, timeoutMs } = parsed.data
   return Object.freeze({ name, effect, retry, timeoutMs, input: options.input, output: options.output, run: options.run })
 }
-
-/** The output that a tool's schema makes of a value; kept as JSON. */
-export type ToolOutput = Json

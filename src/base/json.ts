@@ -124,6 +124,13 @@ class Walk {
   }
 }
 
+/** Freezes a JSON value all the way down; what is frozen already is taken to be so below. */
+export function deepFreeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
+  for (const part of Object.values(value)) deepFreeze(part)
+  return Object.freeze(value)
+}
+
 /** `a.b[3]`: a path as people write it. */
 export function pathText(path: readonly PropertyKey[]): string {
   return path

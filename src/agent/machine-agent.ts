@@ -1,0 +1,79 @@
+import type { AnyStateMachine } from 'xstate'
+import { z } from 'zod'
+import type { Program } from '../compile/actor.ts'
+import { sha256 } from '../base/hash.ts'
+import { makeDurable } from '../compile/durable.ts'
+import type { EffectClass } from '../event/event.ts'
+import { retrySchema, type RetryPolicy } from '../graph/graph.ts'
+import { type Agent, type PromisePolicy, byName, checkName, invalid } from './agent.ts'
+import type { AnySignal } from './signal.ts'
+
+export interface MachineOptions<I extends z.ZodType, O extends z.ZodType> {
+  /** Default 1. Raise it when the machine changes; a running job goes on only with the machine it replays on. */
+  version?: number
+  /** Default: any JSON. */
+  input?: I
+  output?: O
+  /** Events with a schema. Any other event type of the machine is accepted with whatever JSON it brings. */
+  signals?: readonly AnySignal[]
+  /**
+   * How promise actors are performed, by the name of their source (`src: 'charge'`) or their invoke id.
+   * Default `once`: a call without a recorded outcome is never repeated by itself.
+   */
+  effects?: Record<string, EffectClass | { effect?: EffectClass; retry?: RetryPolicy; timeoutMs?: number }>
+}
+
+const anything = z.any()
+
+/**
+ * An agent from a hand-written XState machine, unchanged: promise actors become durable calls, `after` durable
+ * timers, invoked child machines part of the job. A signal NAME reaches it as the event NAME, or `signal.NAME`,
+ * with the fields of its payload.
+ * @throws AetherisError AGENT_INVALID; MACHINE_UNSUPPORTED when something in it cannot be made durable (callback and
+ * observable actors, delayed sends, onSnapshot).
+ */
+export function fromMachine<I extends z.ZodType = typeof anything, O extends z.ZodType = typeof anything>(
+  name: string,
+  machine: AnyStateMachine,
+  options: MachineOptions<I, O> = {},
+): Agent<I, O> {
+  const { version = 1, signals = [], effects = {} } = options
+  checkName(name, version)
+  const program: Program = { hash: sha256(sourceText(machine)), name, body: makeDurable(machine), compiled: false }
+  return Object.freeze({
+    name,
+    version,
+    input: options.input ?? (anything as unknown as I),
+    output: options.output ?? (anything as unknown as O),
+    tools: new Map(),
+    signals: byName(name, 'signal', signals),
+    plan: undefined,
+    planner: undefined,
+    program,
+    promises: new Map(Object.entries(effects).map(([key, given]) => [key, policy(name, key, given)])),
+  })
+}
+
+function policy(agentName: string, key: string, given: unknown): PromisePolicy {
+  const schema = z.strictObject({
+    effect: z.enum(['read', 'idempotent', 'once']).default('once'),
+    retry: retrySchema.default({}),
+    timeoutMs: z.int().min(1).optional(),
+  })
+  const parsed = schema.safeParse(typeof given === 'string' ? { effect: given } : given)
+  if (!parsed.success) return invalid(agentName, `effects.${key}: ${z.prettifyError(parsed.error)}`)
+  const { effect, retry, timeoutMs } = parsed.data
+  return { effect, retry, timeoutMs }
+}
+
+/** The machine as text, functions by their source: it changes when the machine does. */
+function sourceText(machine: AnyStateMachine): string {
+  const seen = new Set<unknown>()
+  return JSON.stringify([machine.config, machine.implementations], (_, value: unknown) => {
+    if (typeof value === 'function') return [String(value), { ...value }]
+    if (typeof value !== 'object' || value === null) return value
+    if (seen.has(value)) return 'seen'
+    seen.add(value)
+    return value
+  })
+}

@@ -1,0 +1,103 @@
+import type { JobSnapshot } from '../replay/job-snapshot.ts'
+
+/** Whoever listens to a job: XState's observer shape. */
+export interface JobObserver<Output = unknown> {
+  next?: (snapshot: JobSnapshot<Output>) => void
+  error?: (error: unknown) => void
+  complete?: () => void
+}
+
+/** The last durable state of one job, and who wants to hear of the next. */
+export class Channel {
+  readonly jobId: string
+  snapshot: JobSnapshot
+  private readonly observers = new Set<JobObserver>()
+  private readonly wakers = new Set<() => void>()
+  private readonly onUse: (channel: Channel, inUse: boolean) => void
+
+  constructor(jobId: string, snapshot: JobSnapshot, onUse: (channel: Channel, inUse: boolean) => void) {
+    this.jobId = jobId
+    this.snapshot = snapshot
+    this.onUse = onUse
+  }
+
+  get inUse(): boolean {
+    return this.observers.size + this.wakers.size > 0
+  }
+
+  subscribe(observer: JobObserver): () => void {
+    this.observers.add(observer)
+    this.onUse(this, true)
+    return () => {
+      this.observers.delete(observer)
+      this.onUse(this, this.inUse)
+    }
+  }
+
+  publish(snapshot: JobSnapshot, onProblem: (error: unknown) => void): void {
+    this.snapshot = snapshot
+    for (const observer of [...this.observers]) {
+      try {
+        observer.next?.(snapshot)
+        if (snapshot.status === 'done') observer.complete?.()
+        else if (snapshot.status !== 'active') observer.error?.(snapshot.error ?? new Error('cancelled'))
+      } catch (error) {
+        onProblem(error)
+      }
+    }
+    this.wake()
+  }
+
+  /** Tells everybody that no more will come. */
+  fail(error: unknown): void {
+    for (const observer of [...this.observers]) observer.error?.(error)
+    this.observers.clear()
+    this.wake()
+  }
+
+  /** Resolves at the next publication, or the end of the runtime. */
+  next(): Promise<void> {
+    return new Promise((resolve) => {
+      this.wakers.add(resolve)
+      this.onUse(this, true)
+    })
+  }
+
+  private wake(): void {
+    for (const resolve of this.wakers) resolve()
+    this.wakers.clear()
+    this.onUse(this, this.inUse)
+  }
+}
+
+/**
+ * The channels of a runtime. One that nobody listens to is held only by its handles, so that a parked job whose
+ * handle is gone costs nothing.
+ */
+export class Channels {
+  private readonly used = new Map<string, Channel>()
+  private readonly known = new Map<string, WeakRef<Channel>>()
+  private readonly forget = new FinalizationRegistry<string>((jobId) => {
+    if (this.known.get(jobId)?.deref() === undefined) this.known.delete(jobId)
+  })
+
+  get(jobId: string): Channel | undefined {
+    return this.used.get(jobId) ?? this.known.get(jobId)?.deref()
+  }
+
+  open(jobId: string, snapshot: JobSnapshot): Channel {
+    const open = this.get(jobId)
+    if (open !== undefined) return open
+    const channel = new Channel(jobId, snapshot, (each, inUse) => {
+      if (inUse) this.used.set(jobId, each)
+      else this.used.delete(jobId)
+    })
+    this.known.set(jobId, new WeakRef(channel))
+    this.forget.register(channel, jobId)
+    return channel
+  }
+
+  closeAll(error: unknown): void {
+    for (const channel of [...this.used.values()]) channel.fail(error)
+  }
+}

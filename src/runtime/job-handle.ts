@@ -1,0 +1,135 @@
+import type { z } from 'zod'
+import type { AnyAgent, OutputOf } from '../agent/agent.ts'
+import type { AnySignal, Signal } from '../agent/signal.ts'
+import { AetherisError, fromErrorData } from '../base/error.ts'
+import type { JobEvent } from '../event/event.ts'
+import type { JobSnapshot } from '../replay/job-snapshot.ts'
+import type { Channel, JobObserver } from './channel.ts'
+
+export interface SendOptions {
+  /** Sending with an id again has no second effect. Default: a new id. */
+  id?: string
+}
+
+/** Who asks for something, and why; kept in the event. */
+export interface Who {
+  by?: string
+  reason?: string
+}
+
+export interface EventsOptions {
+  /** First seq. Default 0. */
+  from?: number
+  /** Go on with new events as they become durable, until the job ends. Default false. */
+  follow?: boolean
+}
+
+/** What a handle needs from its runtime. */
+export interface HandleHost {
+  signal(jobId: string, agent: AnyAgent, signal: AnySignal | string, payload: unknown, options: SendOptions): Promise<void>
+  command(jobId: string, kind: 'pause' | 'resume' | 'cancel', who: Who): Promise<void>
+  read(jobId: string, from: number): AsyncIterable<JobEvent[]>
+  readonly closed: boolean
+}
+
+/**
+ * A job, by its id. Holds no lock and costs nothing while unused; two handles of a job are equal.
+ *
+ * Has the shape that XState's `waitFor` and `toPromise` ask of an actor.
+ */
+export class JobHandle<A extends AnyAgent = AnyAgent> {
+  readonly id: string
+  readonly agent: A
+  private readonly host: HandleHost
+  private readonly channel: Channel
+
+  /** @internal */
+  constructor(host: HandleHost, agent: A, channel: Channel) {
+    this.id = channel.jobId
+    this.agent = agent
+    this.host = host
+    this.channel = channel
+  }
+
+  /** The last state of the job that is durable. */
+  getSnapshot(): JobSnapshot<OutputOf<A>> {
+    return this.channel.snapshot as JobSnapshot<OutputOf<A>>
+  }
+
+  /** Calls back after each durable step. `complete` comes when the job has completed, `error` when it failed or was cancelled. */
+  subscribe(observer: JobObserver<OutputOf<A>> | ((snapshot: JobSnapshot<OutputOf<A>>) => void)): { unsubscribe(): void } {
+    const full = typeof observer === 'function' ? { next: observer } : observer
+    return { unsubscribe: this.channel.subscribe(full as JobObserver) }
+  }
+
+  /**
+   * Resolves with the first snapshot for which `predicate` holds.
+   * @throws AetherisError JOB_SETTLED when the job ended without; RUNTIME_CLOSED.
+   */
+  async waitFor(predicate: (snapshot: JobSnapshot<OutputOf<A>>) => boolean): Promise<JobSnapshot<OutputOf<A>>> {
+    for (;;) {
+      const snapshot = this.getSnapshot()
+      if (predicate(snapshot)) return snapshot
+      if (snapshot.status !== 'active') {
+        throw new AetherisError('JOB_SETTLED', `Job "${this.id}" is ${JSON.stringify(snapshot.value)} and never reached the state that was waited for.`, { jobId: this.id })
+      }
+      if (this.host.closed) throw new AetherisError('RUNTIME_CLOSED', `The runtime was closed while job "${this.id}" went on; open it again to wait on.`)
+      await this.channel.next()
+    }
+  }
+
+  /**
+   * What the job results in, once it has.
+   * @throws AetherisError JOB_FAILED (with the failure as `cause`), JOB_CANCELLED, OUTPUT_INVALID, RUNTIME_CLOSED.
+   */
+  async result(): Promise<OutputOf<A>> {
+    const end = await this.waitFor(({ status }) => status !== 'active')
+    if (end.status === 'stopped') throw new AetherisError('JOB_CANCELLED', `Job "${this.id}" was cancelled.`, { jobId: this.id })
+    if (end.error !== undefined) {
+      throw new AetherisError('JOB_FAILED', `Job "${this.id}" failed: ${end.error.message}`, { jobId: this.id, cause: fromErrorData(end.error) })
+    }
+    const output = this.agent.output.safeParse(end.output)
+    if (output.success) return output.data
+    throw new AetherisError('OUTPUT_INVALID', `The output of job "${this.id}" does not match the schema of agent "${this.agent.name}": ${output.error.message}`, { jobId: this.id })
+  }
+
+  /**
+   * Sends a signal. Resolves when it is durable; the job takes it when it gets to it, once.
+   * @throws AetherisError SIGNAL_UNKNOWN, SIGNAL_INVALID, JOB_SETTLED, JOB_NOT_FOUND.
+   */
+  signal<P extends z.ZodType>(signal: Signal<P>, payload: z.input<P>, options?: SendOptions): Promise<void>
+  signal(name: string, payload: unknown, options?: SendOptions): Promise<void>
+  signal(signal: AnySignal | string, payload: unknown, options: SendOptions = {}): Promise<void> {
+    return this.host.signal(this.id, this.agent, signal, payload, options)
+  }
+
+  /** Lets what is under way finish and starts nothing new. Repeating it has no effect. @throws AetherisError JOB_SETTLED */
+  pause(who: Who = {}): Promise<void> {
+    return this.host.command(this.id, 'pause', who)
+  }
+
+  /** Goes on after a pause. @throws AetherisError JOB_SETTLED */
+  resume(who: Who = {}): Promise<void> {
+    return this.host.command(this.id, 'resume', who)
+  }
+
+  /** Ends the job; calls under way get their AbortSignal. @throws AetherisError JOB_SETTLED */
+  cancel(who: Who = {}): Promise<void> {
+    return this.host.command(this.id, 'cancel', who)
+  }
+
+  /** The history, verified as it is read. */
+  async *events({ from = 0, follow = false }: EventsOptions = {}): AsyncGenerator<JobEvent, void, void> {
+    for (let next = from; ; ) {
+      // Asked before reading, so that what is published while reading wakes the loop.
+      const more = follow ? this.channel.next() : undefined
+      const ended = this.getSnapshot().status !== 'active'
+      for await (const chunk of this.host.read(this.id, next)) {
+        yield* chunk
+        next += chunk.length
+      }
+      if (more === undefined || ended || this.host.closed) return
+      await more
+    }
+  }
+}
