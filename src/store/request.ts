@@ -105,7 +105,8 @@ function checkCreate(commit: Commit, create: { agent: string; priority: number }
 function prepareEvents({ lease, expectedSeq, events }: Commit): PreparedEvent[] {
   return events.map((event, index) => {
     const seq = expectedSeq + index
-    parseEvent({ ...event, jobId: lease.jobId, seq, epoch: lease.epoch, hash: '' })
+    const { id, type, v, at, cause, state, data } = event
+    parseEvent({ id, type, v, at, cause, state, data, jobId: lease.jobId, seq, epoch: lease.epoch, hash: '' })
     return { id: event.id, key: keys.event(lease.jobId, seq), text: eventText(event, lease.epoch) }
   })
 }

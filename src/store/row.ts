@@ -32,13 +32,18 @@ export function mayBeRepeat(commit: PreparedCommit, row: JobRow | undefined): ro
 
 /** The row after an admitted commit. */
 export function advance(row: JobRow | undefined, commit: PreparedCommit, hash: string, owner: number): JobRow {
-  const before = row ?? created(commit, owner)
+  const { id, agent, status, priority, seq, epoch, owner: claimedBy, createdAt, updatedAt } = row ?? created(commit, owner)
   return {
-    ...before,
-    status: commit.status ?? before.status,
-    seq: before.seq + commit.events.length,
+    id,
+    agent,
+    status: commit.status ?? status,
+    priority,
+    seq: seq + commit.events.length,
     hash,
-    updatedAt: commit.events.length === 0 ? before.updatedAt : commit.lastAt,
+    epoch,
+    owner: claimedBy,
+    createdAt,
+    updatedAt: commit.events.length === 0 ? updatedAt : commit.lastAt,
   }
 }
 
