@@ -1,7 +1,7 @@
 import { isBuiltin } from 'node:module'
 import { dirname, join } from 'node:path/posix'
 import { parseSync } from 'oxc-parser'
-import { ambient, ambientMembers, mayName, packageHomes, ranks } from './rules.ts'
+import { ambient, ambientMembers, mayName, packageHomes, pureMembers, ranks } from './rules.ts'
 
 /** Path (from the top of the project) to text. */
 export type Files = Readonly<Record<string, string>>
@@ -40,11 +40,11 @@ export function findInSources(files: Files): Finding[] {
     const report = reporter(path, text, found)
     const tree = parse(path, text, report)
     findMarks(text, report)
-    walk(tree, (node, parent, key) => {
+    walk(tree, (node, parents, key) => {
       const used = importOf(node, path, report)
       if (used) imports.push(used)
       findExports(node, report)
-      findAmbient(node, parent, key, path, report)
+      findAmbient(node, parents, key, path, report)
     })
     for (const used of imports.filter(({ from }) => from === path)) checkImport(used, report)
   }
@@ -90,15 +90,21 @@ function findMarks(text: string, report: Report): void {
   for (const mark of text.matchAll(marks)) report('marks', mark.index, `${mark[0]}: finish it or open an issue`)
 }
 
-function walk(node: Tree, visit: (node: Tree, parent: Tree | undefined, key: string) => void): void {
-  const stack: [Tree, Tree | undefined, string][] = [[node, undefined, '']]
+/** `parents` are the nodes around a node, from the inside out. */
+type Parents = { node: Tree; parents: Parents } | undefined
+
+function walk(tree: Tree, visit: (node: Tree, parents: Parents, key: string) => void): void {
+  const stack: [Tree, Parents, string][] = [[tree, undefined, '']]
   for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
-    const [current, parent, key] = next
-    visit(current, parent, key)
-    for (const [name, part] of Object.entries(current)) {
-      for (const child of Array.isArray(part) ? part : [part]) if (isTree(child)) stack.push([child, current, name])
-    }
+    const [node, parents, key] = next
+    visit(node, parents, key)
+    const around = { node, parents }
+    for (const [name, part] of Object.entries(node)) for (const child of trees(part)) stack.push([child, around, name])
   }
+}
+
+function trees(part: unknown): Tree[] {
+  return (Array.isArray(part) ? part : [part]).filter(isTree)
 }
 
 function isTree(value: unknown): value is Tree {
@@ -201,9 +207,11 @@ function cycles(imports: readonly Import[]): string[][] {
 
 // Globals
 
-function findAmbient(node: Tree, parent: Tree | undefined, key: string, path: string, report: Report): void {
-  const name = ambientName(node, parent, key)
-  if (name !== undefined && !mayName(path, name)) report('ambient', node.start, name)
+function findAmbient(node: Tree, parents: Parents, key: string, path: string, report: Report): void {
+  const name = ambientName(node, parents?.node, key)
+  if (name === undefined || mayName(path, name)) return
+  for (let at = parents; at !== undefined; at = at.parents) if (declares(at.node, name)) return
+  report('ambient', node.start, name)
 }
 
 function ambientName(node: Tree, parent: Tree | undefined, key: string): string | undefined {
@@ -211,8 +219,46 @@ function ambientName(node: Tree, parent: Tree | undefined, key: string): string 
     const name = `${rootName(node)}.${memberName(node)}`
     return ambientMembers.has(name) ? name : undefined
   }
+  if (parent?.type === 'MemberExpression' && pureMembers.has(`${rootName(parent)}.${memberName(parent)}`))
+    return undefined
   const name = String(node['name'])
   return node.type === 'Identifier' && ambient.has(name) && isValue(parent, key) ? name : undefined
+}
+
+/** Whether a scope has a variable of its own with that name, so that the name does not mean the global. */
+function declares(scope: Tree, name: string): boolean {
+  const statements = /^(Program|BlockStatement)$/.test(scope.type) ? trees(scope['body']) : []
+  const heads = scope.type.startsWith('For') ? [...trees(scope['init']), ...trees(scope['left'])] : []
+  const variables = heads.filter((head) => head.type === 'VariableDeclaration')
+  const places = [...statements, ...variables, ...trees(scope['params']), ...trees(scope['param'])]
+  return places.some((place) => boundNames(place).includes(name))
+}
+
+function boundNames(node: Tree): string[] {
+  switch (node.type) {
+    case 'Identifier':
+      return [String(node['name'])]
+    case 'ExportNamedDeclaration':
+    case 'VariableDeclaration':
+      return [...trees(node['declaration']), ...trees(node['declarations'])].flatMap(boundNames)
+    case 'ImportDeclaration':
+      return trees(node['specifiers']).flatMap((specifier) => trees(specifier['local']).flatMap(boundNames))
+    case 'VariableDeclarator':
+    case 'FunctionDeclaration':
+    case 'ClassDeclaration':
+      return trees(node['id']).flatMap(boundNames)
+    case 'ObjectPattern':
+    case 'ArrayPattern':
+      return [...trees(node['properties']), ...trees(node['elements'])].flatMap(boundNames)
+    case 'Property':
+      return trees(node['value']).flatMap(boundNames)
+    case 'AssignmentPattern':
+      return trees(node['left']).flatMap(boundNames)
+    case 'RestElement':
+      return trees(node['argument']).flatMap(boundNames)
+    default:
+      return []
+  }
 }
 
 /** Whether an identifier there stands for a value, and is neither a type nor the name of a property. */
