@@ -1,7 +1,7 @@
 import type { AetherisError } from '../base/error.ts'
 import { chainHash, parseText, splitHash } from './chain.ts'
 import { keys, under } from './keys.ts'
-import { collect, entriesOf, type LevelDatabase } from './level-db.ts'
+import { collect, type LevelDatabase, View } from './level-db.ts'
 import { type CommitEntry, commitOf, firstCommitHash } from './level-draft.ts'
 import type { Testimony } from './level-medium.ts'
 import { decodeRow } from './level-rows.ts'
@@ -16,8 +16,8 @@ import { corrupt } from './store-error.ts'
 const recentCommits = 64
 
 /** The last commit record. @throws AetherisError STORE_CORRUPT */
-export async function headOf(db: LevelDatabase): Promise<CommitHead> {
-  const [last] = await collect(entriesOf(db, { ...under('c'), reverse: true, limit: 1 }))
+export async function headOf(view: View): Promise<CommitHead> {
+  const [last] = await collect(view.entries({ ...under('c'), reverse: true, limit: 1 }))
   if (last === undefined) return { commit: 0, hash: firstCommitHash }
   return { commit: commitOf(last[0]), hash: splitHash(last[1]).hash }
 }
@@ -27,22 +27,23 @@ export async function headOf(db: LevelDatabase): Promise<CommitHead> {
  * @throws AetherisError STORE_CORRUPT
  */
 export async function checkOpened(db: LevelDatabase, { witnessed, dropped }: Testimony): Promise<CommitHead> {
-  const head = await headOf(db)
-  if (witnessed !== undefined) await checkWitness(db, head, witnessed)
+  const view = new View(db)
+  const head = await headOf(view)
+  if (witnessed !== undefined) await checkWitness(view, head, witnessed)
   // Where LevelDB has dropped something, it matters whether that was the end of the log or a part before it.
   const from = dropped === undefined ? Math.max(1, head.commit - recentCommits + 1) : 1
   const entries = new Map<string, CommitEntry>()
-  await checkCommits(db, from, head.commit, (record) => {
+  await checkCommits(view, from, head.commit, (record) => {
     for (const entry of record) entries.set(entry[0], entry)
   })
-  await checkRows(db, entries)
+  await checkRows(view, entries)
   return head
 }
 
 /** @throws AetherisError STORE_CORRUPT */
-async function checkWitness(db: LevelDatabase, head: CommitHead, witnessed: CommitHead): Promise<void> {
+export async function checkWitness(view: View, head: CommitHead, witnessed: CommitHead): Promise<void> {
   if (witnessed.commit === 0) return
-  const value = witnessed.commit > head.commit ? undefined : await db.get(keys.commit(witnessed.commit))
+  const value = witnessed.commit > head.commit ? undefined : await view.get(keys.commit(witnessed.commit))
   if (value !== undefined && splitHash(value).hash === witnessed.hash) return
   const found = value === undefined ? `the database ends at commit ${head.commit}` : 'the database holds another one'
   throw corrupt(`Commit ${witnessed.commit} was acknowledged, but ${found}. An older copy was put back, or data was lost. Restore the newest backup.`)
@@ -53,16 +54,16 @@ async function checkWitness(db: LevelDatabase, head: CommitHead, witnessed: Comm
  * @throws AetherisError STORE_CORRUPT
  */
 export async function checkCommits(
-  db: LevelDatabase,
+  view: View,
   from: number,
   to: number,
   each: (entries: CommitEntry[]) => void,
 ): Promise<void> {
-  const first = from === 1 ? undefined : await db.get(keys.commit(from - 1))
+  const first = from === 1 ? undefined : await view.get(keys.commit(from - 1))
   if (from > 1 && first === undefined) throw missingCommit(from - 1)
   let previous = first === undefined ? firstCommitHash : splitHash(first).hash
   let commit = from
-  for await (const chunk of entriesOf(db, { gte: keys.commit(from), lt: keys.commit(to + 1) })) {
+  for await (const chunk of view.entries({ gte: keys.commit(from), lt: keys.commit(to + 1) })) {
     for (const [key, value] of chunk) {
       if (commitOf(key) !== commit) throw missingCommit(commit)
       const { hash, text } = splitHash(value)
@@ -76,12 +77,12 @@ export async function checkCommits(
 }
 
 /** The rows of jobs named by the last records must be what those say. @throws AetherisError STORE_CORRUPT */
-async function checkRows(db: LevelDatabase, entries: Map<string, CommitEntry>): Promise<void> {
+async function checkRows(view: View, entries: Map<string, CommitEntry>): Promise<void> {
   const ids = [...entries.keys()]
   for (let start = 0; start < ids.length; start += 1000) {
     const some = ids.slice(start, start + 1000).map((id) => entries.get(id) as CommitEntry)
-    const rows = await db.getMany(some.map(([id]) => keys.row(id)))
-    const events = await db.getMany(some.map(([id, seq]) => keys.event(id, seq - 1)))
+    const rows = await view.getMany(some.map(([id]) => keys.row(id)))
+    const events = await view.getMany(some.map(([id, seq]) => keys.event(id, seq - 1)))
     for (const [index, entry] of some.entries()) {
       const problem = rowProblem(rows[index], entry) ?? eventProblem(events[index], entry)
       if (problem !== undefined) throw problem

@@ -16,10 +16,12 @@ const chunkSize = 1000
 /** Of classic-level; others ignore it. Its default of 16 KiB makes long reads slower by two thirds. */
 const readAhead = { highWaterMarkBytes: 1024 * 1024 }
 
+type Snapshot = ReturnType<LevelDatabase['snapshot']>
+
 export interface ReadOptions extends KeyRange {
   limit?: number
   reverse?: boolean
-  snapshot?: ReturnType<LevelDatabase['snapshot']>
+  snapshot?: Snapshot
 }
 
 /** Entries of a range, in chunks. */
@@ -52,6 +54,33 @@ export async function* keysOf(db: LevelDatabase, options: ReadOptions): AsyncGen
   }
 }
 
+/** The database as it is, or as it was at one moment. */
+export class View {
+  readonly #db: LevelDatabase
+  readonly #snapshot: Snapshot | undefined
+
+  constructor(db: LevelDatabase, snapshot?: Snapshot) {
+    this.#db = db
+    this.#snapshot = snapshot
+  }
+
+  get(key: string): Promise<string | undefined> {
+    return this.#db.get(key, { snapshot: this.#snapshot })
+  }
+
+  getMany(keys: string[]): Promise<(string | undefined)[]> {
+    return this.#db.getMany(keys, { snapshot: this.#snapshot })
+  }
+
+  entries(range: ReadOptions): AsyncGenerator<[string, string][]> {
+    return entriesOf(this.#db, this.#snapshot ? { ...range, snapshot: this.#snapshot } : range)
+  }
+
+  keys(range: ReadOptions): AsyncGenerator<string[]> {
+    return keysOf(this.#db, this.#snapshot ? { ...range, snapshot: this.#snapshot } : range)
+  }
+}
+
 /** All of it at once, for ranges that are known to be short or are asked for as a whole. */
 export async function collect<T>(chunks: AsyncIterable<T[]>): Promise<T[]> {
   const all: T[] = []
@@ -69,6 +98,17 @@ export function asStoreError(thrown: unknown, doing: string): AetherisError {
     return new AetherisError('STORE_CLOSED', `The store was closed while ${doing}.`, { cause: thrown })
   }
   return new AetherisError('STORE_IO', `The disk or the operating system refused while ${doing}: ${why}.`, { cause: thrown })
+}
+
+/** What the database threw while it was opened. */
+export function asOpenError(thrown: unknown): AetherisError {
+  const codes = levelCodes(thrown)
+  if (!codes.includes('LEVEL_DATABASE_NOT_OPEN')) return asStoreError(thrown, 'opening the database')
+  const why = thrown instanceof Error && thrown.cause instanceof Error ? thrown.cause : new Error(reason(thrown))
+  if (codes.includes('LEVEL_LOCKED')) return new AetherisError('STORE_LOCKED', `Something else has the database open: ${why.message}.`, { cause: thrown })
+  // A file that LevelDB needs and does not find is damage, though LevelDB calls it an I/O error.
+  if (/No such file|does not exist|CURRENT file/.test(why.message)) return corrupt(`A file of the database is missing: ${why.message}.`, { cause: thrown })
+  return asStoreError(why, 'opening the database')
 }
 
 /** The codes of an error and of its causes; classic-level hides the telling one in the cause. */

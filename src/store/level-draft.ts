@@ -2,6 +2,7 @@ import { chainHash, genesisHash, seal, unseal } from './chain.ts'
 import { keyParts, keys, under } from './keys.ts'
 import { collect, keysOf, type LevelDatabase, synced } from './level-db.ts'
 import { encodeRow, type Rows, type StoredRow } from './level-rows.ts'
+import { corrupt } from './store-error.ts'
 
 /**
  * One batch while it is put together: what will be written, over what is on disk. Owned by one turn of the writer.
@@ -116,7 +117,9 @@ function commitEntry({ id, seq, hash, epoch, arrivals }: StoredRow): CommitEntry
 /** The hash before the first commit record. */
 export const firstCommitHash = genesisHash
 
-/** The number of a commit record, from its key. */
+/** The number of a commit record, from its key. @throws AetherisError STORE_CORRUPT */
 export function commitOf(key: string): number {
-  return Number(keyParts(key)[0])
+  const commit = Number(keyParts(key)[0])
+  if (keys.commit(Number.isSafeInteger(commit) ? commit : 0) !== key) throw corrupt(`The key ${key} is damaged.`)
+  return commit
 }

@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import type { Clock } from '../base/clock.ts'
 import { AetherisError } from '../base/error.ts'
-import { asStoreError, type LevelDatabase, levelCodes, writeBufferSize } from './level-db.ts'
+import { asOpenError, asStoreError, type LevelDatabase, levelCodes, writeBufferSize } from './level-db.ts'
 import { checkFormat, format, writeGenesis } from './level-format.ts'
 import { lockDirectory, storeLocked, type Unlock } from './level-lock.ts'
 import type { Medium, Testimony } from './level-medium.ts'
@@ -143,7 +143,7 @@ export class DataDirectory implements Medium {
       await level.open()
       await writeGenesis(level)
     } catch (error) {
-      throw asStoreError(error, 'making the database')
+      throw asOpenError(error)
     } finally {
       await level.close()
     }
@@ -162,18 +162,8 @@ export class DataDirectory implements Medium {
       this.#log = newestLog(this.#file('db'))
     } catch (error) {
       await level.close().catch(() => undefined)
-      throw await this.#openError(error)
+      throw levelCodes(error).includes('LEVEL_LOCKED') ? await storeLocked(this.#path, error) : asOpenError(error)
     }
-  }
-
-  async #openError(error: unknown): Promise<unknown> {
-    const codes = levelCodes(error)
-    if (codes.includes('LEVEL_LOCKED')) return storeLocked(this.#path, error)
-    if (!codes.includes('LEVEL_DATABASE_NOT_OPEN')) return asStoreError(error, 'opening the database')
-    const why = error instanceof Error && error.cause instanceof Error ? error.cause : error
-    // A file that LevelDB needs and does not find is damage, though LevelDB calls it an I/O error.
-    if (/No such file|does not exist|CURRENT file/.test(String(why))) return corrupt(`A file of the database is missing: ${String(why)}.`, { cause: error })
-    return asStoreError(why, 'opening the database')
   }
 
   async #dropped(name: string): Promise<string | undefined> {

@@ -1,7 +1,7 @@
 import type { AbstractLevel } from 'abstract-level'
 import { ClassicLevel } from 'classic-level'
 import { AetherisError } from '../base/error.ts'
-import { type LevelDatabase, collect, keysOf } from './level-db.ts'
+import { asOpenError, type LevelDatabase, collect, keysOf } from './level-db.ts'
 import { formatOf, writeGenesis } from './level-format.ts'
 import type { CommitHead } from './level-writer.ts'
 
@@ -50,7 +50,9 @@ export class PassedDatabase implements Medium {
   }
 
   async openDatabase(): Promise<LevelDatabase> {
-    await this.#db.open()
+    await this.#db.open().catch((error: unknown) => {
+      throw asOpenError(error)
+    })
     if ((await formatOf(this.#db)) !== undefined) return this.#db
     const [first] = await collect(keysOf(this.#db, { gte: '', lt: '\uffff', limit: 1 }))
     if (first === undefined) await writeGenesis(this.#db)

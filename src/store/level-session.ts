@@ -14,7 +14,7 @@ export interface Session {
   readonly rows: Rows
   readonly writer: LevelWriter
   readonly report: OpenReport
-  readonly testimony: Testimony
+  readonly medium: Medium
 }
 
 /**
@@ -46,7 +46,7 @@ async function checkedSession(medium: Medium, db: LevelDatabase, reopened: numbe
   await medium.accept(head)
   const rows = new Rows(db)
   const report = { generation, unfinished: await countUnfinished(db), problems: problemsOf(testimony) }
-  return { db, rows, writer: new LevelWriter(db, rows, medium, generation, head), report, testimony }
+  return { db, rows, writer: new LevelWriter(db, rows, medium, generation, head), report, medium }
 }
 
 function problemsOf({ dropped, notes }: Testimony): Finding[] {

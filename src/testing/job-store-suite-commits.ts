@@ -1,0 +1,285 @@
+import { describe, expect, test } from 'vitest'
+import { all, type Bench, codeOf, eventOf, eventsOf } from './job-store-suite.ts'
+
+/** Commits, claims and refusals. */
+export function commitCases(bench: Bench): void {
+  describe('commits', () => {
+    acceptedCases(bench)
+    refusedCases(bench)
+    repeatedCases(bench)
+  })
+  describe('claims', () => claimCases(bench))
+  describe('arguments', () => argumentCases(bench))
+}
+
+function acceptedCases(bench: Bench): void {
+  test('S1: a resolved commit is visible to every later read', async () => {
+    const committed = await bench.create('job', 2, { status: 'running' })
+    expect(committed.seq).toBe(2)
+    const row = await bench.store.get('job')
+    expect(row).toEqual({
+      id: 'job',
+      agent: 'agent',
+      status: 'running',
+      priority: 5,
+      seq: 2,
+      hash: committed.hash,
+      epoch: 1,
+      owner: 1,
+      createdAt: 1000,
+      updatedAt: 1001,
+    })
+    const [events] = await all(bench.store.read('job'))
+    expect(events?.map(({ id, seq, epoch, jobId }) => [id, seq, epoch, jobId])).toEqual([
+      ['job-0', 0, 1, 'job'],
+      ['job-1', 1, 1, 'job'],
+    ])
+    expect(events?.at(-1)?.hash).toBe(committed.hash)
+  })
+
+  test('a commit without events keeps the head and changes the rest', async () => {
+    const { hash } = await bench.create('job')
+    expect(await bench.append('job', 1, 0, { status: 'paused' })).toEqual({ seq: 1, hash })
+    expect(await bench.store.get('job')).toMatchObject({ seq: 1, status: 'paused', updatedAt: 1000 })
+  })
+
+  test('commits of one job that are sent together are stored in order', async () => {
+    await bench.create('job')
+    await Promise.all([1, 2, 3, 4, 5].map((seq) => bench.append('job', seq)))
+    expect((await bench.store.get('job'))?.seq).toBe(6)
+  })
+
+  test('jobs do not touch each other, also where one id begins with another', async () => {
+    await bench.create('job')
+    await bench.create('job-1', 3)
+    await bench.create('job.1', 2)
+    const counts = await Promise.all(['job', 'job-1', 'job.1'].map(async (id) => (await all(bench.store.read(id))).flat().length))
+    expect(counts).toEqual([1, 3, 2])
+  })
+
+  test('what the caller does to its objects after a commit changes nothing', async () => {
+    const event = eventOf('first')
+    const timers = { set: [{ id: 'timer', dueAt: 5 }] }
+    const state = { deep: [1] }
+    const done = bench.create('job', 0, { events: [event], timers, snapshot: { seq: 1, machine: 'm', state } })
+    Object.assign(event, { id: 'changed', data: { name: 'other', payload: null, message: 'other' } })
+    Object.assign(timers.set[0] as object, { dueAt: 9 })
+    state.deep.push(2)
+    await done
+    const [events] = await all(bench.store.read('job'))
+    expect(events?.[0]).toMatchObject(eventOf('first'))
+    expect(await bench.store.nextTimer()).toBe(5)
+    expect((await bench.store.snapshot('job', 'm'))?.state).toEqual({ deep: [1] })
+  })
+
+  test('what the caller does to what it was given changes nothing', async () => {
+    await bench.create('job')
+    Object.assign((await bench.store.get('job')) as object, { seq: 9, status: 'failed' })
+    const [events] = await all(bench.store.read('job'))
+    Object.assign(events?.[0] as object, { id: 'changed' })
+    expect(await bench.store.get('job')).toMatchObject({ seq: 1, status: 'ready' })
+    expect((await all(bench.store.read('job'))).flat()[0]?.id).toBe('job-0')
+  })
+
+  test('a job that has ended stays ended, and takes notes', async () => {
+    await bench.create('job', 1, { status: 'completed' })
+    await bench.append('job', 1)
+    expect(await codeOf(bench.append('job', 2, 1, { status: 'running' }))).toBe('JOB_SETTLED')
+    expect(await bench.store.get('job')).toMatchObject({ seq: 2, status: 'completed' })
+  })
+}
+
+function refusedCases(bench: Bench): void {
+  test('S2: a commit at another seq than the head is refused and names the head', async () => {
+    await bench.create('job', 2)
+    for (const seq of [0, 1, 3]) {
+      const events = [eventOf('stale'), eventOf('stale-2'), eventOf('stale-3')]
+      await expect(bench.append('job', seq, 0, { events })).rejects.toMatchObject({ code: 'COMMIT_CONFLICT', actual: 2, jobId: 'job' })
+    }
+    expect((await bench.store.get('job'))?.seq).toBe(2)
+  })
+
+  test('S2: nothing of a refused commit is stored', async () => {
+    await bench.create('job', 2)
+    await bench.send('job', 'message')
+    const more = { timers: { set: [{ id: 'timer', dueAt: 1 }] }, acks: ['message'], snapshot: { seq: 1, machine: 'm', state: 1 }, status: 'failed' as const }
+    expect(await codeOf(bench.append('job', 5, 1, more))).toBe('COMMIT_CONFLICT')
+    expect(await codeOf(bench.append('job', 2, 1, { ...more, lease: { jobId: 'job', epoch: 7 } }))).toBe('LEASE_FENCED')
+    expect(await codeOf(bench.append('job', 2, 1, { ...more, acks: ['message', 'never-sent'] }))).toBe('INPUT_INVALID')
+    expect(await bench.store.get('job')).toMatchObject({ seq: 2, status: 'ready' })
+    expect(await bench.store.nextTimer()).toBeUndefined()
+    expect(await bench.store.snapshot('job', 'm')).toBeUndefined()
+    expect(await bench.unread('job')).toEqual(['message'])
+  })
+
+  test('S2: of ten commits at one seq exactly one is stored', async () => {
+    await bench.create('job')
+    const codes = await Promise.all(
+      Array.from({ length: 10 }, (_, index) => codeOf(bench.append('job', 1, 0, { events: [eventOf(`rival-${index}`)] }))),
+    )
+    expect(codes.filter((code) => code === 'fulfilled')).toHaveLength(1)
+    expect(codes.filter((code) => code === 'COMMIT_CONFLICT')).toHaveLength(9)
+    expect((await all(bench.store.read('job'))).flat()).toHaveLength(2)
+  })
+
+  test('a refused commit does not hold up others that came with it', async () => {
+    await bench.create('job')
+    const codes = await Promise.all([codeOf(bench.append('job', 4)), codeOf(bench.append('job', 1)), codeOf(bench.append('none', 0))])
+    expect(codes).toEqual(['COMMIT_CONFLICT', 'fulfilled', 'JOB_NOT_FOUND'])
+  })
+
+  test('an id that is taken is refused; of ten creations exactly one succeeds', async () => {
+    const codes = await Promise.all(
+      Array.from({ length: 10 }, (_, index) => codeOf(bench.create('job', 0, { events: [eventOf(`rival-${index}`)] }))),
+    )
+    expect(codes.filter((code) => code === 'fulfilled')).toHaveLength(1)
+    expect(codes.filter((code) => code === 'JOB_EXISTS')).toHaveLength(9)
+  })
+}
+
+function repeatedCases(bench: Bench): void {
+  test('S5: a repeated commit is answered as the first time', async () => {
+    const created = await bench.create('job', 2)
+    const first = await bench.append('job', 2, 3, { timers: { set: [{ id: 'timer', dueAt: 1 }] } })
+    await bench.append('job', 5, 1, { timers: { clear: ['timer'] } })
+    expect(await bench.append('job', 2, 3, { timers: { set: [{ id: 'timer', dueAt: 1 }] } })).toEqual(first)
+    expect(await bench.create('job', 2)).toEqual(created)
+    expect((await bench.store.get('job'))?.seq).toBe(6)
+    expect(await bench.store.nextTimer()).toBeUndefined()
+  })
+
+  test('S5: two equal commits that are sent together are stored once', async () => {
+    await bench.create('job')
+    const [first, second] = await Promise.all([bench.append('job', 1), bench.append('job', 1)])
+    expect(second).toEqual(first)
+    expect((await bench.store.get('job'))?.seq).toBe(2)
+  })
+
+  test('S5: a repeated commit is known after a claim and after a restart', async () => {
+    await bench.create('job')
+    const first = await bench.append('job', 1)
+    await bench.store.claim('job')
+    await bench.restart()
+    expect(await bench.append('job', 1)).toEqual(first)
+  })
+
+  test('S5: equal ids elsewhere, other ids, or more than is stored are no repetition', async () => {
+    await bench.create('job', 3)
+    expect(await codeOf(bench.append('job', 0, 0, { events: eventsOf('job', 1, 2) }))).toBe('COMMIT_CONFLICT')
+    expect(await codeOf(bench.append('job', 1, 0, { events: [eventOf('job-1'), eventOf('other')] }))).toBe('COMMIT_CONFLICT')
+    expect(await codeOf(bench.append('job', 2, 2))).toBe('COMMIT_CONFLICT')
+    expect(await codeOf(bench.append('job', 1, 1, { lease: { jobId: 'job', epoch: 2 } }))).toBe('LEASE_FENCED')
+  })
+}
+
+function claimCases(bench: Bench): void {
+  test('S3: ten claims get ten epochs', async () => {
+    await bench.create('job')
+    const rows = await Promise.all(Array.from({ length: 10 }, () => bench.store.claim('job')))
+    expect(rows.map((row) => row.epoch).sort((a, b) => a - b)).toEqual([2, 3, 4, 5, 6, 7, 8, 9, 10, 11])
+    expect((await bench.store.get('job'))?.epoch).toBe(11)
+  })
+
+  test('S3: only the newest epoch may commit', async () => {
+    await bench.create('job')
+    const { epoch, seq } = await bench.store.claim('job')
+    expect([epoch, seq]).toEqual([2, 1])
+    for (const old of [1, 3]) {
+      const refused = bench.append('job', 1, 1, { lease: { jobId: 'job', epoch: old } })
+      await expect(refused).rejects.toMatchObject({ code: 'LEASE_FENCED', actual: 2, jobId: 'job' })
+    }
+    await bench.append('job', 1, 1, { lease: { jobId: 'job', epoch: 2 } })
+    expect((await all(bench.store.read('job'))).flat().map((event) => event.epoch)).toEqual([1, 2])
+  })
+
+  test('S3: a commit that was sent before a claim wins or is fenced, never both', async () => {
+    await bench.create('job')
+    const [code, row] = await Promise.all([codeOf(bench.append('job', 1)), bench.store.claim('job')])
+    expect(row.seq).toBe(code === 'fulfilled' ? 2 : 1)
+    expect((await bench.store.get('job'))?.seq).toBe(row.seq)
+  })
+
+  test('S3: epochs grow on over a restart, and name the opening that claimed', async () => {
+    await bench.create('job')
+    await bench.store.claim('job')
+    await bench.restart()
+    expect(await bench.store.claim('job')).toMatchObject({ epoch: 3, owner: 2 })
+  })
+
+  test('a job that does not exist cannot be claimed', async () => {
+    expect(await codeOf(bench.store.claim('none'))).toBe('JOB_NOT_FOUND')
+  })
+}
+
+const hostileIds = ['', '!', 'a!b', 'a b', 'a\u0000', 'é', '\ud800', '"', 'x'.repeat(257), '\n', '~', '__proto__!', '*']
+
+function argumentCases(bench: Bench): void {
+  test.each(hostileIds)('S7: the id %j is refused everywhere', async (id) => {
+    await bench.create('job')
+    const refusals = [
+      bench.create(id),
+      bench.append(id, 0),
+      bench.store.claim(id),
+      bench.store.get(id),
+      bench.store.inbox(id),
+      bench.store.snapshot(id, 'm'),
+      all(bench.store.read(id)),
+      all(bench.store.verify(id)),
+      bench.send(id, 'message'),
+      bench.send('job', id),
+      bench.append('job', 1, 1, { acks: [id] }),
+      bench.append('job', 1, 1, { timers: { set: [{ id, dueAt: 1 }] } }),
+      bench.append('job', 1, 1, { timers: { clear: [id] } }),
+    ]
+    expect(await Promise.all(refusals.map(codeOf))).toEqual(refusals.map(() => 'INPUT_INVALID'))
+    expect((await all(bench.store.list())).map((row) => [row.id, row.seq])).toEqual([['job', 1]])
+  })
+
+  test('S7: ids of every allowed character and of full length work', async () => {
+    for (const id of ['a.b:c/d#e[f]@g-h_1', 'x'.repeat(256), '__proto__', 'constructor', '-', '.']) {
+      await bench.create(id, 1, { timers: { set: [{ id, dueAt: 1 }] } })
+      await bench.send(id, id)
+      await bench.append(id, 1, 1, { acks: [id], timers: { clear: [id] } })
+      expect((await bench.store.get(id))?.seq).toBe(2)
+    }
+  })
+
+  test.each([-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53, 10 ** 10])('S7: the number %d is refused', async (number) => {
+    await bench.create('job')
+    const refusals = [
+      bench.append('job', number),
+      bench.append('job', 1, 1, { lease: { jobId: 'job', epoch: number } }),
+      bench.append('job', 1, 1, { timers: { set: [{ id: 'timer', dueAt: number }] } }),
+      bench.append('job', 1, 1, { snapshot: { seq: number, machine: 'm', state: 1 } }),
+      bench.create('other', 1, { create: { agent: 'a', priority: number } }),
+    ]
+    const codes = await Promise.all(refusals.map(codeOf))
+    // A large whole number is no seq and no priority, but it is a time, and an epoch that is not the job's.
+    const isLarge = number === 10 ** 10
+    expect(codes).toEqual(['INPUT_INVALID', isLarge ? 'LEASE_FENCED' : 'INPUT_INVALID', isLarge ? 'fulfilled' : 'INPUT_INVALID', 'INPUT_INVALID', 'INPUT_INVALID'])
+  })
+
+  test('S7: an event that could not be read back is refused', async () => {
+    const bad = [
+      { ...eventOf('a'), type: 'no.such' },
+      { ...eventOf('a'), v: 99 },
+      { ...eventOf('a'), at: -1 },
+      { ...eventOf('a'), id: '' },
+      { ...eventOf('a'), state: undefined },
+      { ...eventOf('a'), data: { name: 'go' } },
+    ]
+    for (const event of bad) expect(await codeOf(bench.create('job', 0, { events: [event as never] }))).toBe('EVENT_INVALID')
+    expect(await bench.store.get('job')).toBeUndefined()
+  })
+
+  test('S7: a creation needs events, epoch 1, seq 0 and an agent; a commit needs a job', async () => {
+    const create = { agent: '', priority: 1 }
+    expect(await codeOf(bench.create('job', 0))).toBe('INPUT_INVALID')
+    expect(await codeOf(bench.create('job', 1, { lease: { jobId: 'job', epoch: 2 } }))).toBe('INPUT_INVALID')
+    expect(await codeOf(bench.create('job', 1, { expectedSeq: 1 }))).toBe('INPUT_INVALID')
+    expect(await codeOf(bench.create('job', 1, { create }))).toBe('INPUT_INVALID')
+    expect(await codeOf(bench.create('job', 1, { status: 'done' as never }))).toBe('INPUT_INVALID')
+    await expect(bench.append('job', 0)).rejects.toMatchObject({ code: 'JOB_NOT_FOUND', jobId: 'job' })
+    expect(await bench.store.get('job')).toBeUndefined()
+  })
+}
