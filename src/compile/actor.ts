@@ -45,6 +45,8 @@ export class JobActor {
   private readonly program: Program | undefined
   private violation: AetherisError | undefined
   private deferred: (() => unknown)[] = []
+  /** Outlives its end: XState drops a child that is done, but people still want to see how it ended. */
+  private lastBody: AnyActorRef | undefined
 
   private constructor(program: Program | undefined, options: Parameters<typeof createActor<typeof jobMachine>>[1]) {
     this.program = program
@@ -54,6 +56,7 @@ export class JobActor {
       actor.subscribe({ error: () => {} }) // a failure is read off the state; unobserved, XState would throw it
       return actor.start()
     })
+    this.noteBody()
   }
 
   /** A new job; without a program it begins by asking its planner for one. */
@@ -119,7 +122,7 @@ export class JobActor {
 
   /** The context of the body: a plan's results, or what a hand-written machine keeps there. */
   get context(): unknown {
-    return this.body?.getSnapshot().context
+    return this.lastBody?.getSnapshot().context
   }
 
   /** The pending effects, in the order in which the machine holds them. */
@@ -157,8 +160,14 @@ export class JobActor {
 
   private step<T>(body: () => T): T {
     const collected = collectActions(() => this.watched(body))
+    this.noteBody()
     this.deferred.push(...collected.actions)
     return collected.value
+  }
+
+  private noteBody(): void {
+    // In the constructor there is no root yet; the first step after it finds the body.
+    if ((this.root as RootActor | undefined) !== undefined) this.lastBody = this.body ?? this.lastBody
   }
 
   private watched<T>(body: () => T): T {

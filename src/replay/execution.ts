@@ -65,6 +65,8 @@ export class Execution {
   planSeq: number | undefined
   graph: TaskGraph | undefined
   created: EventData<'job.created'> | undefined
+  /** Nodes whose failure ended the job. */
+  readonly failed = new Set<string>()
 
   constructor(programs: Programs) {
     this.programs = programs
@@ -163,6 +165,7 @@ export class Execution {
         this.complete(event.data)
         break
       case 'node.failed':
+        this.failed.add(event.data.effect.split('/')[0] as string)
         this.settle(event.data.effect, { type: 'aetheris.error', error: event.data.error })
         break
       case 'signal.received':

@@ -38,6 +38,7 @@ export class JobSnapshot<Output = unknown> {
   readonly output: Output | undefined
   readonly error: ErrorData | undefined
   readonly #graph: TaskGraph | undefined
+  readonly #failed: ReadonlySet<string>
 
   constructor(jobId: string, execution: Execution) {
     const end = execution.end
@@ -47,6 +48,7 @@ export class JobSnapshot<Output = unknown> {
     this.status = end === undefined ? 'active' : statuses[end.type]
     this.pending = pendingOf(execution)
     this.#graph = execution.graph
+    this.#failed = execution.failed
     this.context = execution.context
     this.output = end?.type === 'completed' ? (end.output as Output) : undefined
     this.error = end?.type === 'failed' ? end.error : undefined
@@ -54,7 +56,7 @@ export class JobSnapshot<Output = unknown> {
 
   /** Each node of the plan, by id; empty for a hand-written machine. */
   get nodes(): Readonly<Record<string, NodeStatus>> {
-    return nodesOf(this.#graph, this.context as PlanContext | undefined, this.pending)
+    return nodesOf(this.#graph, this.context as PlanContext | undefined, this.pending, this.#failed)
   }
 
   /**
@@ -91,7 +93,7 @@ function pendingOf(execution: Execution): Pending[] {
   }))
 }
 
-function nodesOf(graph: TaskGraph | undefined, context: PlanContext | undefined, pending: readonly Pending[]): Record<string, NodeStatus> {
+function nodesOf(graph: TaskGraph | undefined, context: PlanContext | undefined, pending: readonly Pending[], failed: ReadonlySet<string>): Record<string, NodeStatus> {
   if (graph === undefined) return {}
   const results = context?.nodes ?? {}
   const active = new Map<string, EffectStatus>()
@@ -99,7 +101,8 @@ function nodesOf(graph: TaskGraph | undefined, context: PlanContext | undefined,
   const nodes: Record<string, NodeStatus> = {}
   for (const { id } of graph.nodes) {
     const status = active.get(id)
-    nodes[id] = results[id]?.status ?? (status === undefined ? 'blocked' : (shown[status] ?? (status as NodeStatus)))
+    const now = status === undefined ? 'blocked' : (shown[status] ?? (status as NodeStatus))
+    nodes[id] = results[id]?.status ?? (failed.has(id) ? 'failed' : now)
   }
   return nodes
 }

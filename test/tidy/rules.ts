@@ -7,7 +7,7 @@ export const ranks: Record<string, number> = {
   'src/graph': 1,
   machines: 2,
   'src/compile': 3,
-  'src/agent': 3,
+  'src/agent': 3.5,
   'src/store': 3,
   'src/replay': 4,
   'src/scheduler': 5,
