@@ -2,8 +2,8 @@ import { crc32 } from 'node:zlib'
 import { sha256 } from '../base/hash.ts'
 import { type JobEvent, type NewEvent, parseEvent } from '../event/event.ts'
 import { keys } from './keys.ts'
-import { corrupt } from './store-error.ts'
 import type { Finding } from './store.ts'
+import { corrupt } from './store-error.ts'
 
 /**
  * How events and other records are written down, and how damage is seen when they are read.
@@ -66,7 +66,8 @@ export function verifyChain(events: Iterable<JobEvent>): Finding | undefined {
     const { jobId } = event
     if (event.seq !== seq) return { kind: 'gap', jobId, seq, message: `Event ${seq} of job "${jobId}" is missing.` }
     const hash = chainHash(previous, keys.event(jobId, seq), eventText(event, event.epoch))
-    if (hash !== event.hash) return { kind: 'hash', jobId, seq, message: `Event ${seq} of job "${jobId}" is not what was recorded.` }
+    if (hash !== event.hash)
+      return { kind: 'hash', jobId, seq, message: `Event ${seq} of job "${jobId}" is not what was recorded.` }
     previous = hash
     seq += 1
   }
@@ -86,7 +87,9 @@ export function unseal(key: string, value: string): string {
 }
 
 function checksum(key: string, text: string): string {
-  return crc32(key + text).toString(16).padStart(checksumLength, '0')
+  return crc32(key + text)
+    .toString(16)
+    .padStart(checksumLength, '0')
 }
 
 /** @throws AetherisError STORE_CORRUPT when `text` is no JSON. */

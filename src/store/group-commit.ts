@@ -86,5 +86,9 @@ export class GroupCommit<Work> {
 /** A write failed; the store is opening itself again. */
 export function storeFailed(cause: unknown): AetherisError {
   const why = cause instanceof Error ? cause.message : String(cause)
-  return new AetherisError('STORE_FAILED', `The store stopped after a failed write (${why}) and is opening again. Try again later.`, { cause })
+  return new AetherisError(
+    'STORE_FAILED',
+    `The store stopped after a failed write (${why}) and is opening again. Try again later.`,
+    { cause },
+  )
 }

@@ -1,4 +1,4 @@
-import { assert, AetherisError } from '../base/error.ts'
+import { AetherisError, assert } from '../base/error.ts'
 import { keyPart } from './store.ts'
 
 /**
@@ -54,7 +54,10 @@ export function keyParts(key: string): string[] {
 /** Decimal text whose order is the numeric order. */
 export function fixed(value: number, digits: number): string {
   const text = String(value)
-  assert(Number.isSafeInteger(value) && value >= 0 && text.length <= digits, `${value} does not fit into ${digits} digits of a key`)
+  assert(
+    Number.isSafeInteger(value) && value >= 0 && text.length <= digits,
+    `${value} does not fit into ${digits} digits of a key`,
+  )
   return text.padStart(digits, '0')
 }
 
@@ -62,5 +65,8 @@ export function fixed(value: number, digits: number): string {
 export function checkKeyPart(id: unknown, what: string): asserts id is string {
   if (typeof id === 'string' && keyPart.test(id)) return
   const shown = typeof id === 'string' ? JSON.stringify(id.slice(0, 80)) : typeof id
-  throw new AetherisError('INPUT_INVALID', `The ${what} ${shown} is not valid: expected 1 to 256 of letters, digits and _ . : / # [ ] @ -.`)
+  throw new AetherisError(
+    'INPUT_INVALID',
+    `The ${what} ${shown} is not valid: expected 1 to 256 of letters, digits and _ . : / # [ ] @ -.`,
+  )
 }

@@ -46,7 +46,9 @@ export async function checkWitness(view: View, head: CommitHead, witnessed: Comm
   const value = witnessed.commit > head.commit ? undefined : await view.get(keys.commit(witnessed.commit))
   if (value !== undefined && splitHash(value).hash === witnessed.hash) return
   const found = value === undefined ? `the database ends at commit ${head.commit}` : 'the database holds another one'
-  throw corrupt(`Commit ${witnessed.commit} was acknowledged, but ${found}. An older copy was put back, or data was lost. Restore the newest backup.`)
+  throw corrupt(
+    `Commit ${witnessed.commit} was acknowledged, but ${found}. An older copy was put back, or data was lost. Restore the newest backup.`,
+  )
 }
 
 /**
@@ -67,7 +69,8 @@ export async function checkCommits(
     for (const [key, value] of chunk) {
       if (commitOf(key) !== commit) throw missingCommit(commit)
       const { hash, text } = splitHash(value)
-      if (chainHash(previous, key, text) !== hash) throw corrupt(`Commit record ${commit} is damaged, or the one before it is.`)
+      if (chainHash(previous, key, text) !== hash)
+        throw corrupt(`Commit record ${commit} is damaged, or the one before it is.`)
       each(parseText(text, `Commit record ${commit}`) as CommitEntry[])
       previous = hash
       commit += 1
@@ -92,7 +95,10 @@ async function checkRows(view: View, entries: Map<string, CommitEntry>): Promise
 
 function eventProblem(value: string | undefined, [jobId, seq, hash]: CommitEntry): AetherisError | undefined {
   if (value !== undefined && splitHash(value).hash === hash) return undefined
-  return corrupt(`Event ${seq - 1} of job "${jobId}", its last, is ${value === undefined ? 'missing' : 'damaged'}.`, { jobId, seq: seq - 1 })
+  return corrupt(`Event ${seq - 1} of job "${jobId}", its last, is ${value === undefined ? 'missing' : 'damaged'}.`, {
+    jobId,
+    seq: seq - 1,
+  })
 }
 
 /** How a row differs from what the last commit record about its job says. */
@@ -101,7 +107,10 @@ export function rowProblem(value: string | undefined, entry: CommitEntry): Aethe
   if (value === undefined) return corrupt(`The row of job "${jobId}" is missing; it had ${seq} events.`, { jobId, seq })
   const row = decodeRow(keys.row(jobId), value)
   if (row.seq === seq && row.hash === hash && row.epoch === epoch && row.arrivals === arrivals) return undefined
-  return corrupt(`The row of job "${jobId}" is at ${row.seq}, epoch ${row.epoch}; its last commit was at ${seq}, epoch ${epoch}.`, { jobId, seq })
+  return corrupt(
+    `The row of job "${jobId}" is at ${row.seq}, epoch ${row.epoch}; its last commit was at ${seq}, epoch ${epoch}.`,
+    { jobId, seq },
+  )
 }
 
 function missingCommit(commit: number): AetherisError {

@@ -28,7 +28,8 @@ export interface ReadOptions extends KeyRange {
 export async function* entriesOf(db: LevelDatabase, options: ReadOptions): AsyncGenerator<[string, string][]> {
   const iterator = db.iterator({ ...readAhead, ...options })
   try {
-    for (let chunk = await iterator.nextv(chunkSize); chunk.length > 0; chunk = await iterator.nextv(chunkSize)) yield chunk
+    for (let chunk = await iterator.nextv(chunkSize); chunk.length > 0; chunk = await iterator.nextv(chunkSize))
+      yield chunk
   } finally {
     await iterator.close()
   }
@@ -38,7 +39,8 @@ export async function* entriesOf(db: LevelDatabase, options: ReadOptions): Async
 export async function* valuesOf(db: LevelDatabase, options: ReadOptions): AsyncGenerator<string[]> {
   const iterator = db.values({ ...readAhead, ...options })
   try {
-    for (let chunk = await iterator.nextv(chunkSize); chunk.length > 0; chunk = await iterator.nextv(chunkSize)) yield chunk
+    for (let chunk = await iterator.nextv(chunkSize); chunk.length > 0; chunk = await iterator.nextv(chunkSize))
+      yield chunk
   } finally {
     await iterator.close()
   }
@@ -48,7 +50,8 @@ export async function* valuesOf(db: LevelDatabase, options: ReadOptions): AsyncG
 export async function* keysOf(db: LevelDatabase, options: ReadOptions): AsyncGenerator<string[]> {
   const iterator = db.keys({ ...readAhead, ...options })
   try {
-    for (let chunk = await iterator.nextv(chunkSize); chunk.length > 0; chunk = await iterator.nextv(chunkSize)) yield chunk
+    for (let chunk = await iterator.nextv(chunkSize); chunk.length > 0; chunk = await iterator.nextv(chunkSize))
+      yield chunk
   } finally {
     await iterator.close()
   }
@@ -93,11 +96,14 @@ export function asStoreError(thrown: unknown, doing: string): AetherisError {
   if (isAetherisError(thrown)) return thrown
   const codes = levelCodes(thrown)
   const why = reason(thrown)
-  if (codes.includes('LEVEL_CORRUPTION')) return corrupt(`LevelDB found damage while ${doing}: ${why}.`, { cause: thrown })
+  if (codes.includes('LEVEL_CORRUPTION'))
+    return corrupt(`LevelDB found damage while ${doing}: ${why}.`, { cause: thrown })
   if (codes.includes('LEVEL_ITERATOR_NOT_OPEN') || codes.includes('LEVEL_DATABASE_NOT_OPEN')) {
     return new AetherisError('STORE_CLOSED', `The store was closed while ${doing}.`, { cause: thrown })
   }
-  return new AetherisError('STORE_IO', `The disk or the operating system refused while ${doing}: ${why}.`, { cause: thrown })
+  return new AetherisError('STORE_IO', `The disk or the operating system refused while ${doing}: ${why}.`, {
+    cause: thrown,
+  })
 }
 
 /** What the database threw while it was opened. */
@@ -105,16 +111,19 @@ export function asOpenError(thrown: unknown): AetherisError {
   const codes = levelCodes(thrown)
   if (!codes.includes('LEVEL_DATABASE_NOT_OPEN')) return asStoreError(thrown, 'opening the database')
   const why = thrown instanceof Error && thrown.cause instanceof Error ? thrown.cause : new Error(reason(thrown))
-  if (codes.includes('LEVEL_LOCKED')) return new AetherisError('STORE_LOCKED', `Something else has the database open: ${why.message}.`, { cause: thrown })
+  if (codes.includes('LEVEL_LOCKED'))
+    return new AetherisError('STORE_LOCKED', `Something else has the database open: ${why.message}.`, { cause: thrown })
   // A file that LevelDB needs and does not find is damage, though LevelDB calls it an I/O error.
-  if (/No such file|does not exist|CURRENT file/.test(why.message)) return corrupt(`A file of the database is missing: ${why.message}.`, { cause: thrown })
+  if (/No such file|does not exist|CURRENT file/.test(why.message))
+    return corrupt(`A file of the database is missing: ${why.message}.`, { cause: thrown })
   return asStoreError(why, 'opening the database')
 }
 
 /** The codes of an error and of its causes; classic-level hides the telling one in the cause. */
 export function levelCodes(thrown: unknown): string[] {
   const codes: string[] = []
-  for (let error = thrown; error instanceof Error; error = error.cause) codes.push(String((error as { code?: unknown }).code))
+  for (let error = thrown; error instanceof Error; error = error.cause)
+    codes.push(String((error as { code?: unknown }).code))
   return codes
 }
 

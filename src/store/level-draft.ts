@@ -30,8 +30,14 @@ export class Draft {
   async prefetch(jobIds: ReadonlySet<string>, wanted: readonly string[]): Promise<void> {
     const cold = [...jobIds].filter((id) => this.#stored.cached(id) === undefined)
     // A row that cannot be loaded is reported to the request that needs it, not to the whole batch.
-    const loads = cold.map((id) => this.#stored.load(id).then((row) => row && this.#stored.publish([row]), () => undefined))
-    const reads = wanted.length === 0 ? [] : this.#db.getMany([...wanted]).then((values) => this.#remember(wanted, values))
+    const loads = cold.map((id) =>
+      this.#stored.load(id).then(
+        (row) => row && this.#stored.publish([row]),
+        () => undefined,
+      ),
+    )
+    const reads =
+      wanted.length === 0 ? [] : this.#db.getMany([...wanted]).then((values) => this.#remember(wanted, values))
     await Promise.all([reads, ...loads])
   }
 

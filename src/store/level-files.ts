@@ -28,9 +28,20 @@ import { readWatermark, Watermark } from './watermark.ts'
  * 4. LevelDB's LOCK file is never opened: closing it would drop the lock.
  */
 
-export type DatabaseMaker = (location: string, options: { createIfMissing: boolean; errorIfExists: boolean; writeBufferSize: number }) => LevelDatabase
+export type DatabaseMaker = (
+  location: string,
+  options: { createIfMissing: boolean; errorIfExists: boolean; writeBufferSize: number },
+) => LevelDatabase
 
-const ownNames: ReadonlySet<string> = new Set(['db', 'new', 'FORMAT', 'FORMAT.new', 'WATERMARK', 'WATERMARK.new', 'OWNER'])
+const ownNames: ReadonlySet<string> = new Set([
+  'db',
+  'new',
+  'FORMAT',
+  'FORMAT.new',
+  'WATERMARK',
+  'WATERMARK.new',
+  'OWNER',
+])
 
 /** LevelDB never begins a new log after fewer bytes than this: half of its buffer, for what its memory table wastes. */
 const logSizeMin = writeBufferSize / 2
@@ -45,7 +56,11 @@ export class DataDirectory implements Medium {
   #bytes = 0
   #log = ''
 
-  constructor(path: string, clock: Clock, make: DatabaseMaker = (location, options) => new ClassicLevel(location, options)) {
+  constructor(
+    path: string,
+    clock: Clock,
+    make: DatabaseMaker = (location, options) => new ClassicLevel(location, options),
+  ) {
     this.#path = resolve(path)
     this.#clock = clock
     this.#make = make
@@ -85,7 +100,8 @@ export class DataDirectory implements Medium {
   async accept(head: CommitHead): Promise<void> {
     await this.#watermark?.close(undefined)
     this.#watermark = await Watermark.begin(this.#file('WATERMARK'), () => this.#clock.now(), head)
-    if (!existsSync(this.#file('FORMAT'))) await replaceFile(this.#file('FORMAT'), `${JSON.stringify({ aetheris: format })}\n`)
+    if (!existsSync(this.#file('FORMAT')))
+      await replaceFile(this.#file('FORMAT'), `${JSON.stringify({ aetheris: format })}\n`)
     await writeFile(this.#file('OWNER'), `${process.pid}\n`, { mode: 0o600 })
   }
 
@@ -121,17 +137,24 @@ export class DataDirectory implements Medium {
     if (names.includes('FORMAT') || names.includes('db')) return
     const foreign = names.find((name) => !ownNames.has(name))
     if (foreign !== undefined) {
-      throw new AetherisError('STORE_FORMAT', `"${this.#path}" is no data directory of Aetheris: it holds "${foreign}". Name an empty directory.`)
+      throw new AetherisError(
+        'STORE_FORMAT',
+        `"${this.#path}" is no data directory of Aetheris: it holds "${foreign}". Name an empty directory.`,
+      )
     }
   }
 
   async #checkFormatFile(): Promise<void> {
     const text = await readFile(this.#file('FORMAT'), 'utf8').catch(() => undefined)
     if (text === undefined) return
-    if (!existsSync(this.#file('db'))) throw corrupt(`There was a database in "${this.#file('db')}" but it is missing now. Restore the newest backup.`)
+    if (!existsSync(this.#file('db')))
+      throw corrupt(`There was a database in "${this.#file('db')}" but it is missing now. Restore the newest backup.`)
     const major = majorOf(text)
     if (major === format.major) return
-    throw new AetherisError('STORE_FORMAT', `"${this.#path}" has format ${major}; this version of Aetheris knows format ${format.major}.`)
+    throw new AetherisError(
+      'STORE_FORMAT',
+      `"${this.#path}" has format ${major}; this version of Aetheris knows format ${format.major}.`,
+    )
   }
 
   async #create(): Promise<void> {

@@ -23,9 +23,13 @@ export async function formatOf(db: LevelDatabase): Promise<Format | undefined> {
 /** @throws AetherisError STORE_FORMAT, STORE_CORRUPT */
 export async function checkFormat(db: LevelDatabase): Promise<void> {
   const found = await formatOf(db)
-  if (found === undefined) throw new AetherisError('STORE_FORMAT', 'The database holds something, but nothing that Aetheris has written.')
+  if (found === undefined)
+    throw new AetherisError('STORE_FORMAT', 'The database holds something, but nothing that Aetheris has written.')
   if (found.major === format.major) return
-  throw new AetherisError('STORE_FORMAT', `The data has format ${found.major}; this version of Aetheris knows format ${format.major}. Use the version that wrote it.`)
+  throw new AetherisError(
+    'STORE_FORMAT',
+    `The data has format ${found.major}; this version of Aetheris knows format ${format.major}. Use the version that wrote it.`,
+  )
 }
 
 /** The first records of a new database, durably. */

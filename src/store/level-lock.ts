@@ -36,10 +36,14 @@ export async function storeLocked(directory: string, cause?: unknown): Promise<A
   const pid = Number.parseInt(text, 10)
   const known = pid > 0 && isAlive(pid)
   const who = known ? `Process ${pid}${pid === process.pid ? ' (this one)' : ''}` : 'Another process'
-  return new AetherisError('STORE_LOCKED', `${who} has the data directory "${directory}" open. Stop it, or use another directory.`, {
-    ...(known && { pid }),
-    cause,
-  })
+  return new AetherisError(
+    'STORE_LOCKED',
+    `${who} has the data directory "${directory}" open. Stop it, or use another directory.`,
+    {
+      ...(known && { pid }),
+      cause,
+    },
+  )
 }
 
 function isAlive(pid: number): boolean {

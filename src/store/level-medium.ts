@@ -1,7 +1,7 @@
 import type { AbstractLevel } from 'abstract-level'
 import { ClassicLevel } from 'classic-level'
 import { AetherisError } from '../base/error.ts'
-import { asOpenError, type LevelDatabase, collect, keysOf } from './level-db.ts'
+import { asOpenError, collect, keysOf, type LevelDatabase } from './level-db.ts'
 import { formatOf, writeGenesis } from './level-format.ts'
 import type { CommitHead } from './level-writer.ts'
 
@@ -46,7 +46,10 @@ export class PassedDatabase implements Medium {
   async acquire(): Promise<void> {
     const encodings = [this.#db.keyEncoding().commonName, this.#db.valueEncoding().commonName]
     if (encodings.every((name) => name === 'utf8')) return
-    throw new AetherisError('STORE_FORMAT', `The database must have utf8 keys and values, not ${encodings.join(' and ')}.`)
+    throw new AetherisError(
+      'STORE_FORMAT',
+      `The database must have utf8 keys and values, not ${encodings.join(' and ')}.`,
+    )
   }
 
   async openDatabase(): Promise<LevelDatabase> {

@@ -4,13 +4,18 @@ import { keyParts, keys, under } from './keys.ts'
 import { collect, entriesOf, keysOf, type LevelDatabase, valuesOf } from './level-db.ts'
 import { decodeRow, type StoredRow } from './level-rows.ts'
 import { hasEnded, publicRow } from './row.ts'
-import { corrupt } from './store-error.ts'
 import type { InboxMessage, JobQuery, JobRow, StoredSnapshot, TimerRow } from './store.ts'
+import { corrupt } from './store-error.ts'
 
 /** What is read outside the writer: histories, lists, inboxes, timers, snapshots. All of it is checked on the way. */
 
 /** @throws AetherisError STORE_CORRUPT, EVENT_INVALID */
-export async function* readEvents(db: LevelDatabase, row: StoredRow, from: number, to: number): AsyncIterable<JobEvent[]> {
+export async function* readEvents(
+  db: LevelDatabase,
+  row: StoredRow,
+  from: number,
+  to: number,
+): AsyncIterable<JobEvent[]> {
   const { id } = row
   let previous = from === 0 ? genesisHash : await hashAt(db, id, from - 1)
   let seq = from
@@ -25,7 +30,8 @@ export async function* readEvents(db: LevelDatabase, row: StoredRow, from: numbe
     yield events
   }
   if (seq < to) throw corrupt(`Event ${seq} of job "${id}" is missing.`, { jobId: id, seq })
-  if (to === row.seq && previous !== row.hash) throw corrupt(`The last event of job "${id}" is not the one that its row names.`, { jobId: id, seq })
+  if (to === row.seq && previous !== row.hash)
+    throw corrupt(`The last event of job "${id}" is not the one that its row names.`, { jobId: id, seq })
 }
 
 async function hashAt(db: LevelDatabase, jobId: string, seq: number): Promise<string> {
@@ -35,7 +41,10 @@ async function hashAt(db: LevelDatabase, jobId: string, seq: number): Promise<st
 }
 
 /** @throws AetherisError STORE_CORRUPT */
-export async function* listRows(db: LevelDatabase, { unfinished = false, status, limit = Infinity }: JobQuery): AsyncIterable<JobRow> {
+export async function* listRows(
+  db: LevelDatabase,
+  { unfinished = false, status, limit = Infinity }: JobQuery,
+): AsyncIterable<JobRow> {
   let left = limit
   if (left <= 0) return
   for await (const rows of unfinished ? unfinishedRows(db) : allRows(db)) {
@@ -72,7 +81,11 @@ export async function countUnfinished(db: LevelDatabase): Promise<number> {
 }
 
 /** The newest snapshot for `machine` that is whole. */
-export async function readSnapshot(db: LevelDatabase, row: StoredRow, machine: string): Promise<StoredSnapshot | undefined> {
+export async function readSnapshot(
+  db: LevelDatabase,
+  row: StoredRow,
+  machine: string,
+): Promise<StoredSnapshot | undefined> {
   for (const seq of [...row.snapshots].reverse()) {
     const key = keys.snapshot(row.id, seq)
     const value = await db.get(key)
@@ -91,7 +104,10 @@ export function isWholeSnapshot(key: string, value: string): boolean {
 /** @throws AetherisError STORE_CORRUPT */
 export async function readInbox(db: LevelDatabase, jobId: string, limit: number): Promise<InboxMessage[]> {
   const found = await collect(entriesOf(db, { ...under(`i!${jobId}`), limit }))
-  return found.map(([key, value]) => ({ jobId, ...(parseText(unseal(key, value), `The record ${key}`) as Omit<InboxMessage, 'jobId'>) }))
+  return found.map(([key, value]) => ({
+    jobId,
+    ...(parseText(unseal(key, value), `The record ${key}`) as Omit<InboxMessage, 'jobId'>),
+  }))
 }
 
 /** @throws AetherisError STORE_CORRUPT */

@@ -1,8 +1,8 @@
 import { genesisHash, parseText, seal, splitHash, unseal } from './chain.ts'
 import { keys } from './keys.ts'
 import type { LevelDatabase } from './level-db.ts'
-import { corrupt } from './store-error.ts'
 import type { JobRow } from './store.ts'
+import { corrupt } from './store-error.ts'
 
 /**
  * Rows of jobs: how they are stored, loaded and cached. Owns the cache.
@@ -76,7 +76,9 @@ export class Rows {
     if (row === undefined) return undefined
     if (row.id !== jobId) return `The row of job "${jobId}" is that of another job.`
     const hash = last === undefined ? genesisHash : splitHash(last).hash
-    return hash === row.hash ? undefined : `The last event of job "${jobId}", at ${seq - 1}, is missing or is not the one that its row names.`
+    return hash === row.hash
+      ? undefined
+      : `The last event of job "${jobId}", at ${seq - 1}, is missing or is not the one that its row names.`
   }
 }
 

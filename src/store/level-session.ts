@@ -52,7 +52,10 @@ async function checkedSession(medium: Medium, db: LevelDatabase, reopened: numbe
 function problemsOf({ dropped, notes }: Testimony): Finding[] {
   const problems: Finding[] = notes.map((message) => ({ kind: 'watermark', message }))
   if (dropped !== undefined) {
-    problems.push({ kind: 'commit', message: `LevelDB left out the end of its log, which was not acknowledged: ${dropped}` })
+    problems.push({
+      kind: 'commit',
+      message: `LevelDB left out the end of its log, which was not acknowledged: ${dropped}`,
+    })
   }
   return problems
 }

@@ -4,8 +4,8 @@ import type { Draft } from './level-draft.ts'
 import type { StoredRow } from './level-rows.ts'
 import type { PreparedCommit, PreparedMessage } from './request.ts'
 import { admit, advance, hasEnded, mayBeRepeat, publicRow } from './row.ts'
-import { invalid, jobNotFound, jobSettled } from './store-error.ts'
 import { type Committed, endStatuses, type JobRow } from './store.ts'
+import { invalid, jobNotFound, jobSettled } from './store-error.ts'
 
 /**
  * What commits, claims and messages put into a draft.
@@ -80,10 +80,28 @@ function withCounts(row: JobRow, before: StoredRow | undefined): StoredRow {
   const unread = before?.unread ?? 0
   const arrivals = before?.arrivals ?? 0
   const snapshots = before?.snapshots ?? []
-  return { id, agent, status, priority, seq, hash, epoch, owner, createdAt, updatedAt, timers, unread, arrivals, snapshots }
+  return {
+    id,
+    agent,
+    status,
+    priority,
+    seq,
+    hash,
+    epoch,
+    owner,
+    createdAt,
+    updatedAt,
+    timers,
+    unread,
+    arrivals,
+    snapshots,
+  }
 }
 
-async function repeatOf(draft: Draft, { jobId, epoch, expectedSeq, events }: PreparedCommit): Promise<Committed | undefined> {
+async function repeatOf(
+  draft: Draft,
+  { jobId, epoch, expectedSeq, events }: PreparedCommit,
+): Promise<Committed | undefined> {
   let hash = genesisHash
   for (const event of events) {
     const value = await draft.raw(event.key)
@@ -157,7 +175,12 @@ function putEnd(draft: Draft, row: StoredRow, leftovers: readonly string[]): voi
   row.snapshots = []
 }
 
-function putTimers(draft: Draft, row: StoredRow, { jobId, set, clear }: PreparedCommit, due: Map<string, number>): void {
+function putTimers(
+  draft: Draft,
+  row: StoredRow,
+  { jobId, set, clear }: PreparedCommit,
+  due: Map<string, number>,
+): void {
   const remove = (id: string) => {
     const dueAt = due.get(id)
     if (dueAt === undefined) return

@@ -13,8 +13,19 @@ import { verifySession } from './level-verify.ts'
 import type { Work } from './level-writer.ts'
 import { prepareCommit, prepareMessage, readRange } from './request.ts'
 import { publicRow } from './row.ts'
+import type {
+  Commit,
+  Committed,
+  Finding,
+  InboxMessage,
+  JobQuery,
+  JobRow,
+  JobStore,
+  OpenReport,
+  StoredSnapshot,
+  TimerRow,
+} from './store.ts'
 import { jobNotFound, notOpen } from './store-error.ts'
-import type { Commit, Committed, Finding, InboxMessage, JobQuery, JobRow, JobStore, OpenReport, StoredSnapshot, TimerRow } from './store.ts'
 
 export interface LevelStoreOptions {
   /** For the pauses between attempts to open again after a failed write. */
@@ -30,9 +41,13 @@ export interface LevelStoreOptions {
  * with utf8 keys and values, which is then this store's own, from `open` to `close`. Only a data directory is locked
  * against other processes and watched for lost data by a witness outside the database.
  */
-export function levelStore<Format>(location: string | AbstractLevel<Format, string, string>, options: LevelStoreOptions = {}): JobStore {
+export function levelStore<Format>(
+  location: string | AbstractLevel<Format, string, string>,
+  options: LevelStoreOptions = {},
+): JobStore {
   const clock = options.clock ?? systemClock
-  if (typeof location === 'string') return new LevelStore(new DataDirectory(location, clock, options.openDatabase), clock)
+  if (typeof location === 'string')
+    return new LevelStore(new DataDirectory(location, clock, options.openDatabase), clock)
   return new LevelStore(new PassedDatabase(location as unknown as AbstractLevel<never, string, string>), clock)
 }
 

@@ -1,5 +1,5 @@
 import { isAetherisError } from '../base/error.ts'
-import { genesisHash, decodeEvent, splitHash, unseal } from './chain.ts'
+import { decodeEvent, genesisHash, splitHash, unseal } from './chain.ts'
 import { keyParts, keys, under } from './keys.ts'
 import { checkCommits, checkWitness, headOf, rowProblem } from './level-check.ts'
 import { asStoreError, collect, View } from './level-db.ts'
@@ -32,9 +32,15 @@ export async function* verifySession({ db, medium }: Session, jobId: string | un
 }
 
 /** What `check` throws as a finding; it throws what is no damage. */
-async function* caught(kind: Finding['kind'], jobId: string | undefined, check: () => AsyncGenerator<Finding>): AsyncGenerator<Finding> {
+async function* caught(
+  kind: Finding['kind'],
+  jobId: string | undefined,
+  check: () => AsyncGenerator<Finding> | Promise<void>,
+): AsyncGenerator<Finding> {
   try {
-    yield* check()
+    const found = check()
+    if (found instanceof Promise) await found
+    else yield* found
   } catch (thrown) {
     const error = asStoreError(thrown, 'verifying')
     if (!isAetherisError(error, 'STORE_CORRUPT') && !isAetherisError(error, 'EVENT_INVALID')) throw error
@@ -44,9 +50,12 @@ async function* caught(kind: Finding['kind'], jobId: string | undefined, check: 
   }
 }
 
-async function* verifyCommits(view: View, witnessed: { commit: number; hash: string } | undefined): AsyncGenerator<Finding> {
+async function* verifyCommits(
+  view: View,
+  witnessed: { commit: number; hash: string } | undefined,
+): AsyncGenerator<Finding> {
   const head = await headOf(view)
-  yield* caught('watermark', undefined, async function* () {
+  yield* caught('watermark', undefined, async () => {
     if (witnessed !== undefined) await checkWitness(view, head, witnessed)
   })
   const last = new Map<string, CommitEntry>()
@@ -54,7 +63,7 @@ async function* verifyCommits(view: View, witnessed: { commit: number; hash: str
     for (const entry of entries) last.set(entry[0], entry)
   })
   for (const [jobId, entry] of last) {
-    yield* caught('head', jobId, async function* () {
+    yield* caught('head', jobId, async () => {
       const problem = rowProblem(await view.get(keys.row(jobId)), entry)
       if (problem !== undefined) throw problem
     })
@@ -83,7 +92,8 @@ async function* verifyJob(view: View, jobId: string): AsyncGenerator<Finding> {
     yield* verifyInbox(view, row)
     yield* verifySnapshots(view, row)
     const listed = (await view.get(keys.unfinished(jobId))) !== undefined
-    if (listed === hasEnded(row)) yield indexed(jobId, `Job "${jobId}" is ${row.status} but ${listed ? 'is' : 'is not'} listed as unfinished.`)
+    if (listed === hasEnded(row))
+      yield indexed(jobId, `Job "${jobId}" is ${row.status} but ${listed ? 'is' : 'is not'} listed as unfinished.`)
   })
 }
 
@@ -93,7 +103,8 @@ async function* verifyEvents(view: View, jobId: string, row: StoredRow | undefin
   for await (const chunk of view.entries(under(`e!${jobId}`))) {
     for (const [key, value] of chunk) {
       const found = Number(keyParts(key)[1])
-      if (found !== seq) yield { kind: 'gap', jobId, seq, message: `Events ${seq} to ${found - 1} of job "${jobId}" are missing.` }
+      if (found !== seq)
+        yield { kind: 'gap', jobId, seq, message: `Events ${seq} to ${found - 1} of job "${jobId}" are missing.` }
       else yield* verifyEvent(jobId, seq, previous, value)
       previous = splitHash(value).hash
       seq = found + 1
@@ -101,7 +112,12 @@ async function* verifyEvents(view: View, jobId: string, row: StoredRow | undefin
   }
   if (row === undefined) yield { kind: 'head', jobId, seq, message: `Job "${jobId}" has ${seq} events but no row.` }
   else if (row.seq !== seq || row.hash !== previous) {
-    yield { kind: 'head', jobId, seq, message: `The row of job "${jobId}" names ${row.seq} events and another last one than is stored at ${seq}.` }
+    yield {
+      kind: 'head',
+      jobId,
+      seq,
+      message: `The row of job "${jobId}" names ${row.seq} events and another last one than is stored at ${seq}.`,
+    }
   }
 }
 
@@ -116,7 +132,8 @@ async function* verifyEvent(jobId: string, seq: number, previous: string, value:
 
 async function* verifyTimers(view: View, row: StoredRow): AsyncGenerator<Finding> {
   const timers = await collect(view.entries(under(`T!${row.id}`)))
-  if (timers.length !== row.timers) yield indexed(row.id, `Job "${row.id}" should have ${row.timers} timers and has ${timers.length}.`)
+  if (timers.length !== row.timers)
+    yield indexed(row.id, `Job "${row.id}" should have ${row.timers} timers and has ${timers.length}.`)
   for (const [key, value] of timers) {
     const due = keys.due(Number(unseal(key, value)), row.id, keyParts(key)[1] as string)
     if ((await view.get(due)) === undefined) yield indexed(row.id, `The timer ${key} is not listed by its due time.`)
@@ -125,11 +142,13 @@ async function* verifyTimers(view: View, row: StoredRow): AsyncGenerator<Finding
 
 async function* verifyInbox(view: View, row: StoredRow): AsyncGenerator<Finding> {
   const messages = await collect(view.entries(under(`i!${row.id}`)))
-  if (messages.length !== row.unread) yield indexed(row.id, `Job "${row.id}" should have ${row.unread} unread messages and has ${messages.length}.`)
+  if (messages.length !== row.unread)
+    yield indexed(row.id, `Job "${row.id}" should have ${row.unread} unread messages and has ${messages.length}.`)
   for (const [key, value] of messages) {
     const { id } = JSON.parse(unseal(key, value)) as { id: string }
     const arrival = await view.get(keys.arrival(row.id, id))
-    const isListed = arrival !== undefined && unseal(keys.arrival(row.id, id), arrival) === String(Number(keyParts(key)[1]))
+    const isListed =
+      arrival !== undefined && unseal(keys.arrival(row.id, id), arrival) === String(Number(keyParts(key)[1]))
     if (!isListed) yield indexed(row.id, `The message ${key} is not listed by its id.`)
   }
 }
@@ -139,7 +158,12 @@ async function* verifySnapshots(view: View, row: StoredRow): AsyncGenerator<Find
     const key = keys.snapshot(row.id, seq)
     const value = await view.get(key)
     if (value !== undefined && isWholeSnapshot(key, value)) continue
-    yield { kind: 'snapshot', jobId: row.id, seq, message: `The snapshot at ${seq} of job "${row.id}" is missing or damaged; the history is used instead.` }
+    yield {
+      kind: 'snapshot',
+      jobId: row.id,
+      seq,
+      message: `The snapshot at ${seq} of job "${row.id}" is missing or damaged; the history is used instead.`,
+    }
   }
 }
 

@@ -1,11 +1,11 @@
 import { AetherisError } from '../base/error.ts'
 import type { Request } from './group-commit.ts'
+import { keys } from './keys.ts'
 import { asStoreError, type LevelDatabase } from './level-db.ts'
 import { Draft } from './level-draft.ts'
 import type { Medium } from './level-medium.ts'
 import type { Rows } from './level-rows.ts'
 import { keysOfCommit, stageClaim, stageCommit, stageMessage } from './level-stage.ts'
-import { keys } from './keys.ts'
 import type { PreparedCommit, PreparedMessage } from './request.ts'
 
 /**
@@ -114,5 +114,9 @@ function jobIdOf(work: Work): string {
 
 function commitUnknown(cause: unknown): AetherisError {
   const why = cause instanceof Error ? cause.message : String(cause)
-  return new AetherisError('COMMIT_UNKNOWN', `A write failed (${why}). It may or may not be stored: read the job again before going on.`, { cause })
+  return new AetherisError(
+    'COMMIT_UNKNOWN',
+    `A write failed (${why}). It may or may not be stored: read the job again before going on.`,
+    { cause },
+  )
 }

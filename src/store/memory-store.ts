@@ -3,7 +3,6 @@ import { chainHash, decodeEvent, eventIdentity, genesisHash } from './chain.ts'
 import { checkKeyPart } from './keys.ts'
 import { type PreparedCommit, prepareCommit, prepareMessage, readRange } from './request.ts'
 import { admit, advance, hasEnded, mayBeRepeat, publicRow } from './row.ts'
-import { corrupt, invalid, jobNotFound, jobSettled, notOpen } from './store-error.ts'
 import type {
   Commit,
   Committed,
@@ -16,6 +15,7 @@ import type {
   StoredSnapshot,
   TimerRow,
 } from './store.ts'
+import { corrupt, invalid, jobNotFound, jobSettled, notOpen } from './store-error.ts'
 
 /**
  * The reference store: the contract in Maps, without cleverness. Owns all data of its jobs.

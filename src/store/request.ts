@@ -1,8 +1,8 @@
 import { parseEvent } from '../event/event.ts'
 import { eventText } from './chain.ts'
 import { checkKeyPart, keys } from './keys.ts'
-import { invalid } from './store-error.ts'
 import { type Commit, endStatuses, type InboxMessage, type JobStatus, type StoredSnapshot } from './store.ts'
+import { invalid } from './store-error.ts'
 
 /**
  * Requests, checked and turned into text at once: what the caller does to its objects afterwards changes nothing,
@@ -82,7 +82,8 @@ export function prepareMessage(message: InboxMessage): PreparedMessage {
 
 /** @throws AetherisError INPUT_INVALID */
 export function checkCount(value: unknown, what: string): void {
-  if (!Number.isSafeInteger(value) || (value as number) < 0) throw invalid(`The ${what} must be a whole number from 0, not ${String(value)}.`)
+  if (!Number.isSafeInteger(value) || (value as number) < 0)
+    throw invalid(`The ${what} must be a whole number from 0, not ${String(value)}.`)
 }
 
 /** The part of a history that is asked for. @throws AetherisError INPUT_INVALID */
@@ -98,8 +99,10 @@ function checkCreate(commit: Commit, create: { agent: string; priority: number }
   if (commit.expectedSeq !== 0 || commit.lease.epoch !== 1 || commit.events.length === 0) {
     throw invalid('A commit that creates a job needs expectedSeq 0, epoch 1 and at least one event.')
   }
-  if (typeof agent !== 'string' || agent === '') throw invalid('A commit that creates a job needs the name of its agent.')
-  if (!Number.isInteger(priority) || priority < 0 || priority > 9) throw invalid(`The priority must be 0 to 9, not ${String(priority)}.`)
+  if (typeof agent !== 'string' || agent === '')
+    throw invalid('A commit that creates a job needs the name of its agent.')
+  if (!Number.isInteger(priority) || priority < 0 || priority > 9)
+    throw invalid(`The priority must be 0 to 9, not ${String(priority)}.`)
 }
 
 function prepareEvents({ lease, expectedSeq, events }: Commit): PreparedEvent[] {

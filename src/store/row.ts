@@ -1,6 +1,6 @@
 import type { PreparedCommit } from './request.ts'
-import { conflict, fenced, jobExists, jobNotFound, jobSettled } from './store-error.ts'
 import { endStatuses, type JobRow } from './store.ts'
+import { conflict, fenced, jobExists, jobNotFound, jobSettled } from './store-error.ts'
 
 /**
  * What a commit does to the row of its job: the rules that all stores share.
@@ -32,7 +32,17 @@ export function mayBeRepeat(commit: PreparedCommit, row: JobRow | undefined): ro
 
 /** The row after an admitted commit. */
 export function advance(row: JobRow | undefined, commit: PreparedCommit, hash: string, owner: number): JobRow {
-  const { id, agent, status, priority, seq, epoch, owner: claimedBy, createdAt, updatedAt } = row ?? created(commit, owner)
+  const {
+    id,
+    agent,
+    status,
+    priority,
+    seq,
+    epoch,
+    owner: claimedBy,
+    createdAt,
+    updatedAt,
+  } = row ?? created(commit, owner)
   return {
     id,
     agent,
@@ -53,7 +63,18 @@ export function hasEnded(row: JobRow): boolean {
 
 function created({ jobId, create, firstAt }: PreparedCommit, owner: number): JobRow {
   const { agent, priority } = create as { agent: string; priority: number }
-  return { id: jobId, agent, status: 'ready', priority, seq: 0, hash: '', epoch: 1, owner, createdAt: firstAt, updatedAt: firstAt }
+  return {
+    id: jobId,
+    agent,
+    status: 'ready',
+    priority,
+    seq: 0,
+    hash: '',
+    epoch: 1,
+    owner,
+    createdAt: firstAt,
+    updatedAt: firstAt,
+  }
 }
 
 /** Names the fields one by one, so that a store may keep more in its own rows. */

@@ -15,7 +15,11 @@ export function jobSettled(jobId: string, status: string): AetherisError {
 }
 
 export function fenced(jobId: string, epoch: number, actual: number): AetherisError {
-  return new AetherisError('LEASE_FENCED', `Epoch ${epoch} of job "${jobId}" is over: the job was claimed with epoch ${actual}.`, { jobId, actual })
+  return new AetherisError(
+    'LEASE_FENCED',
+    `Epoch ${epoch} of job "${jobId}" is over: the job was claimed with epoch ${actual}.`,
+    { jobId, actual },
+  )
 }
 
 export function conflict(jobId: string, expectedSeq: number, actual: number): AetherisError {

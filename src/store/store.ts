@@ -1,5 +1,5 @@
-import type { JobEvent, NewEvent } from '../event/event.ts'
 import type { Json } from '../base/json.ts'
+import type { JobEvent, NewEvent } from '../event/event.ts'
 
 /**
  * The contract of a durable store.

@@ -58,7 +58,8 @@ export class Watermark {
   }
 
   async close(head: CommitHead | undefined): Promise<void> {
-    if (head !== undefined && head.commit !== this.#last.commit && this.#failure === undefined) this.#append(head, this.#now())
+    if (head !== undefined && head.commit !== this.#last.commit && this.#failure === undefined)
+      this.#append(head, this.#now())
     await this.#writing
     await this.#file.close()
   }

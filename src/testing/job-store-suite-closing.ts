@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { all, type Bench, codeOf } from './job-store-suite.ts'
+import { all, type Bench, codeOf } from './job-store-bench.ts'
 
 /** Opening and closing. */
 export function closingCases(bench: Bench): void {
@@ -59,7 +59,10 @@ export function closingCases(bench: Bench): void {
     })
 
     test('a restart keeps everything', async () => {
-      await bench.create('job', 3, { timers: { set: [{ id: 't', dueAt: 5 }] }, snapshot: { seq: 2, machine: 'm', state: { a: 1 } } })
+      await bench.create('job', 3, {
+        timers: { set: [{ id: 't', dueAt: 5 }] },
+        snapshot: { seq: 2, machine: 'm', state: { a: 1 } },
+      })
       await bench.send('job', 'm')
       await bench.store.claim('job')
       const seen = async () => [

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { all, type Bench, codeOf, eventOf, eventsOf } from './job-store-suite.ts'
+import { all, type Bench, codeOf, eventOf, eventsOf } from './job-store-bench.ts'
 
 /** Commits, claims and refusals. */
 export function commitCases(bench: Bench): void {
@@ -9,7 +9,6 @@ export function commitCases(bench: Bench): void {
     repeatedCases(bench)
   })
   describe('claims', () => claimCases(bench))
-  describe('arguments', () => argumentCases(bench))
 }
 
 function acceptedCases(bench: Bench): void {
@@ -53,7 +52,9 @@ function acceptedCases(bench: Bench): void {
     await bench.create('job')
     await bench.create('job-1', 3)
     await bench.create('job.1', 2)
-    const counts = await Promise.all(['job', 'job-1', 'job.1'].map(async (id) => (await all(bench.store.read(id))).flat().length))
+    const counts = await Promise.all(
+      ['job', 'job-1', 'job.1'].map(async (id) => (await all(bench.store.read(id))).flat().length),
+    )
     expect(counts).toEqual([1, 3, 2])
   })
 
@@ -94,7 +95,11 @@ function refusedCases(bench: Bench): void {
     await bench.create('job', 2)
     for (const seq of [0, 1, 3]) {
       const events = [eventOf('stale'), eventOf('stale-2'), eventOf('stale-3')]
-      await expect(bench.append('job', seq, 0, { events })).rejects.toMatchObject({ code: 'COMMIT_CONFLICT', actual: 2, jobId: 'job' })
+      await expect(bench.append('job', seq, 0, { events })).rejects.toMatchObject({
+        code: 'COMMIT_CONFLICT',
+        actual: 2,
+        jobId: 'job',
+      })
     }
     expect((await bench.store.get('job'))?.seq).toBe(2)
   })
@@ -102,7 +107,12 @@ function refusedCases(bench: Bench): void {
   test('S2: nothing of a refused commit is stored', async () => {
     await bench.create('job', 2)
     await bench.send('job', 'message')
-    const more = { timers: { set: [{ id: 'timer', dueAt: 1 }] }, acks: ['message'], snapshot: { seq: 1, machine: 'm', state: 1 }, status: 'failed' as const }
+    const more = {
+      timers: { set: [{ id: 'timer', dueAt: 1 }] },
+      acks: ['message'],
+      snapshot: { seq: 1, machine: 'm', state: 1 },
+      status: 'failed' as const,
+    }
     expect(await codeOf(bench.append('job', 5, 1, more))).toBe('COMMIT_CONFLICT')
     expect(await codeOf(bench.append('job', 2, 1, { ...more, lease: { jobId: 'job', epoch: 7 } }))).toBe('LEASE_FENCED')
     expect(await codeOf(bench.append('job', 2, 1, { ...more, acks: ['message', 'never-sent'] }))).toBe('INPUT_INVALID')
@@ -115,7 +125,9 @@ function refusedCases(bench: Bench): void {
   test('S2: of ten commits at one seq exactly one is stored', async () => {
     await bench.create('job')
     const codes = await Promise.all(
-      Array.from({ length: 10 }, (_, index) => codeOf(bench.append('job', 1, 0, { events: [eventOf(`rival-${index}`)] }))),
+      Array.from({ length: 10 }, (_, index) =>
+        codeOf(bench.append('job', 1, 0, { events: [eventOf(`rival-${index}`)] })),
+      ),
     )
     expect(codes.filter((code) => code === 'fulfilled')).toHaveLength(1)
     expect(codes.filter((code) => code === 'COMMIT_CONFLICT')).toHaveLength(9)
@@ -124,7 +136,11 @@ function refusedCases(bench: Bench): void {
 
   test('a refused commit does not hold up others that came with it', async () => {
     await bench.create('job')
-    const codes = await Promise.all([codeOf(bench.append('job', 4)), codeOf(bench.append('job', 1)), codeOf(bench.append('none', 0))])
+    const codes = await Promise.all([
+      codeOf(bench.append('job', 4)),
+      codeOf(bench.append('job', 1)),
+      codeOf(bench.append('none', 0)),
+    ])
     expect(codes).toEqual(['COMMIT_CONFLICT', 'fulfilled', 'JOB_NOT_FOUND'])
   })
 
@@ -166,7 +182,9 @@ function repeatedCases(bench: Bench): void {
   test('S5: equal ids elsewhere, other ids, or more than is stored are no repetition', async () => {
     await bench.create('job', 3)
     expect(await codeOf(bench.append('job', 0, 0, { events: eventsOf('job', 1, 2) }))).toBe('COMMIT_CONFLICT')
-    expect(await codeOf(bench.append('job', 1, 0, { events: [eventOf('job-1'), eventOf('other')] }))).toBe('COMMIT_CONFLICT')
+    expect(await codeOf(bench.append('job', 1, 0, { events: [eventOf('job-1'), eventOf('other')] }))).toBe(
+      'COMMIT_CONFLICT',
+    )
     expect(await codeOf(bench.append('job', 2, 2))).toBe('COMMIT_CONFLICT')
     expect(await codeOf(bench.append('job', 1, 1, { lease: { jobId: 'job', epoch: 2 } }))).toBe('LEASE_FENCED')
   })
@@ -208,78 +226,5 @@ function claimCases(bench: Bench): void {
 
   test('a job that does not exist cannot be claimed', async () => {
     expect(await codeOf(bench.store.claim('none'))).toBe('JOB_NOT_FOUND')
-  })
-}
-
-const hostileIds = ['', '!', 'a!b', 'a b', 'a\u0000', 'é', '\ud800', '"', 'x'.repeat(257), '\n', '~', '__proto__!', '*']
-
-function argumentCases(bench: Bench): void {
-  test.each(hostileIds)('S7: the id %j is refused everywhere', async (id) => {
-    await bench.create('job')
-    const refusals = [
-      bench.create(id),
-      bench.append(id, 0),
-      bench.store.claim(id),
-      bench.store.get(id),
-      bench.store.inbox(id),
-      bench.store.snapshot(id, 'm'),
-      all(bench.store.read(id)),
-      all(bench.store.verify(id)),
-      bench.send(id, 'message'),
-      bench.send('job', id),
-      bench.append('job', 1, 1, { acks: [id] }),
-      bench.append('job', 1, 1, { timers: { set: [{ id, dueAt: 1 }] } }),
-      bench.append('job', 1, 1, { timers: { clear: [id] } }),
-    ]
-    expect(await Promise.all(refusals.map(codeOf))).toEqual(refusals.map(() => 'INPUT_INVALID'))
-    expect((await all(bench.store.list())).map((row) => [row.id, row.seq])).toEqual([['job', 1]])
-  })
-
-  test('S7: ids of every allowed character and of full length work', async () => {
-    for (const id of ['a.b:c/d#e[f]@g-h_1', 'x'.repeat(256), '__proto__', 'constructor', '-', '.']) {
-      await bench.create(id, 1, { timers: { set: [{ id, dueAt: 1 }] } })
-      await bench.send(id, id)
-      await bench.append(id, 1, 1, { acks: [id], timers: { clear: [id] } })
-      expect((await bench.store.get(id))?.seq).toBe(2)
-    }
-  })
-
-  test.each([-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53, 10 ** 10])('S7: the number %d is refused', async (number) => {
-    await bench.create('job')
-    const refusals = [
-      bench.append('job', number),
-      bench.append('job', 1, 1, { lease: { jobId: 'job', epoch: number } }),
-      bench.append('job', 1, 1, { timers: { set: [{ id: 'timer', dueAt: number }] } }),
-      bench.append('job', 1, 1, { snapshot: { seq: number, machine: 'm', state: 1 } }),
-      bench.create('other', 1, { create: { agent: 'a', priority: number } }),
-    ]
-    const codes = await Promise.all(refusals.map(codeOf))
-    // A large whole number is no seq and no priority, but it is a time, and an epoch that is not the job's.
-    const isLarge = number === 10 ** 10
-    expect(codes).toEqual(['INPUT_INVALID', isLarge ? 'LEASE_FENCED' : 'INPUT_INVALID', isLarge ? 'fulfilled' : 'INPUT_INVALID', 'INPUT_INVALID', 'INPUT_INVALID'])
-  })
-
-  test('S7: an event that could not be read back is refused', async () => {
-    const bad = [
-      { ...eventOf('a'), type: 'no.such' },
-      { ...eventOf('a'), v: 99 },
-      { ...eventOf('a'), at: -1 },
-      { ...eventOf('a'), id: '' },
-      { ...eventOf('a'), state: undefined },
-      { ...eventOf('a'), data: { name: 'go' } },
-    ]
-    for (const event of bad) expect(await codeOf(bench.create('job', 0, { events: [event as never] }))).toBe('EVENT_INVALID')
-    expect(await bench.store.get('job')).toBeUndefined()
-  })
-
-  test('S7: a creation needs events, epoch 1, seq 0 and an agent; a commit needs a job', async () => {
-    const create = { agent: '', priority: 1 }
-    expect(await codeOf(bench.create('job', 0))).toBe('INPUT_INVALID')
-    expect(await codeOf(bench.create('job', 1, { lease: { jobId: 'job', epoch: 2 } }))).toBe('INPUT_INVALID')
-    expect(await codeOf(bench.create('job', 1, { expectedSeq: 1 }))).toBe('INPUT_INVALID')
-    expect(await codeOf(bench.create('job', 1, { create }))).toBe('INPUT_INVALID')
-    expect(await codeOf(bench.create('job', 1, { status: 'done' as never }))).toBe('INPUT_INVALID')
-    await expect(bench.append('job', 0)).rejects.toMatchObject({ code: 'JOB_NOT_FOUND', jobId: 'job' })
-    expect(await bench.store.get('job')).toBeUndefined()
   })
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { all, type Bench, codeOf } from './job-store-suite.ts'
+import { all, type Bench, codeOf } from './job-store-bench.ts'
 
 /** Messages to jobs. */
 export function inboxCases(bench: Bench): void {
@@ -72,7 +72,9 @@ export function inboxCases(bench: Bench): void {
       const sent = bench.store.send({ jobId: 'job', id: 'm', at: 1, kind: 'pause', body })
       body.list.push(2)
       await sent
-      expect(await bench.store.inbox('job')).toEqual([{ jobId: 'job', id: 'm', at: 1, kind: 'pause', body: { list: [1] } }])
+      expect(await bench.store.inbox('job')).toEqual([
+        { jobId: 'job', id: 'm', at: 1, kind: 'pause', body: { list: [1] } },
+      ])
     })
 
     test('a message without a body or with a wrong time is refused', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { NewEvent } from '../event/event.ts'
 import { verifyChain } from '../store/chain.ts'
-import { all, type Bench, codeOf, eventOf, eventsOf } from './job-store-suite.ts'
+import { all, type Bench, codeOf, eventOf, eventsOf } from './job-store-bench.ts'
 
 /** Histories, lists and snapshots. */
 export function readCases(bench: Bench): void {
@@ -22,7 +22,13 @@ function historyCases(bench: Bench): void {
     expect(await seqs(8)).toEqual([8, 9])
     expect(await seqs(8, 99)).toEqual([8, 9])
     expect(await seqs(undefined, 1)).toEqual([0])
-    for (const [from, to] of [[3, 3], [6, 3], [10, 11], [99, 100]] as const) expect(await seqs(from, to)).toEqual([])
+    for (const [from, to] of [
+      [3, 3],
+      [6, 3],
+      [10, 11],
+      [99, 100],
+    ] as const)
+      expect(await seqs(from, to)).toEqual([])
     expect(await codeOf(all(bench.store.read('job', { from: -1 })))).toBe('INPUT_INVALID')
   })
 
@@ -44,9 +50,22 @@ function historyCases(bench: Bench): void {
   })
 
   test('events come back as they were given, whatever JSON they hold', async () => {
-    const payload = { 'é\u0000"\\!\n': ['\u2028', -0.5, 1e21, null, true, { '': {} }], 2: 'two', 1: 'one', z: '𝄞'.repeat(300) }
+    const payload = {
+      'é\u0000"\\!\n': ['\u2028', -0.5, 1e21, null, true, { '': {} }],
+      2: 'two',
+      1: 'one',
+      z: '𝄞'.repeat(300),
+    }
     const data = { message: 'm', payload, name: 'odd order' }
-    const event: NewEvent = { id: 'a', type: 'signal.received', v: 1, at: 1, cause: 0, state: { a: { b: ['c'] } }, data }
+    const event: NewEvent = {
+      id: 'a',
+      type: 'signal.received',
+      v: 1,
+      at: 1,
+      cause: 0,
+      state: { a: { b: ['c'] } },
+      data,
+    }
     await bench.create('job', 0, { events: [eventOf('first'), event] })
     await bench.restart()
     expect((await all(bench.store.read('job'))).flat()[1]).toMatchObject(event)
@@ -67,7 +86,10 @@ function historyCases(bench: Bench): void {
   })
 
   test('verify finds nothing where all is well, and leaves everything as it is', async () => {
-    await bench.create('job', 3, { timers: { set: [{ id: 'timer', dueAt: 9 }] }, snapshot: { seq: 2, machine: 'm', state: 1 } })
+    await bench.create('job', 3, {
+      timers: { set: [{ id: 'timer', dueAt: 9 }] },
+      snapshot: { seq: 2, machine: 'm', state: 1 },
+    })
     await bench.send('job', 'message')
     await bench.create('ended', 1, { status: 'completed' })
     expect(await all(bench.store.verify())).toEqual([])
@@ -77,7 +99,8 @@ function historyCases(bench: Bench): void {
 }
 
 function listCases(bench: Bench): void {
-  const ids = async (query: Parameters<Bench['store']['list']>[0]) => (await all(bench.store.list(query))).map((row) => row.id)
+  const ids = async (query: Parameters<Bench['store']['list']>[0]) =>
+    (await all(bench.store.list(query))).map((row) => row.id)
 
   test('jobs are listed in order of id, all, unfinished, of a status, or some', async () => {
     for (const id of ['b', 'a/2', 'a', 'B', 'a-1', '10', '9']) await bench.create(id)
@@ -133,7 +156,13 @@ function snapshotCases(bench: Bench): void {
 
   test('a job that ends leaves no snapshot', async () => {
     await bench.create('job', 2, snapshot(2))
-    await bench.store.commit({ lease: { jobId: 'job', epoch: 1 }, expectedSeq: 2, events: eventsOf('job', 2, 1), status: 'failed', ...snapshot(3) })
+    await bench.store.commit({
+      lease: { jobId: 'job', epoch: 1 },
+      expectedSeq: 2,
+      events: eventsOf('job', 2, 1),
+      status: 'failed',
+      ...snapshot(3),
+    })
     expect(await bench.store.snapshot('job', 'm')).toBeUndefined()
   })
 }

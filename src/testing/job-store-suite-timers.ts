@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { all, type Bench } from './job-store-suite.ts'
+import { all, type Bench } from './job-store-bench.ts'
 
 /** Timers of jobs. */
 export function timerCases(bench: Bench): void {
-  const set = (...timers: [id: string, dueAt: number][]) => ({ timers: { set: timers.map(([id, dueAt]) => ({ id, dueAt })) } })
+  const set = (...timers: [id: string, dueAt: number][]) => ({
+    timers: { set: timers.map(([id, dueAt]) => ({ id, dueAt })) },
+  })
   const due = async (now: number, limit?: number) =>
     (await bench.store.dueTimers(now, limit)).map(({ jobId, id, dueAt }) => `${dueAt} ${jobId} ${id}`)
 
