@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
 /** Long enough for a loaded machine with few cores; a test that hangs still ends. */
@@ -10,7 +11,17 @@ const projects = [
   { name: 'tidy', include: ['test/tidy.test.ts'] },
 ]
 
+/** Examples and docs import the package by its name; under test that is the source. */
+const alias = {
+  'aetheris/level': fileURLToPath(new URL('src/store/level-store.ts', import.meta.url)),
+  'aetheris/replay': fileURLToPath(new URL('src/replay/replay.ts', import.meta.url)),
+  'aetheris/testing': fileURLToPath(new URL('src/testing/testing.ts', import.meta.url)),
+  'aetheris/machines': fileURLToPath(new URL('machines/machines.ts', import.meta.url)),
+  aetheris: fileURLToPath(new URL('src/index.ts', import.meta.url)),
+}
+
 export default defineConfig({
+  resolve: { alias },
   test: {
     // Forks rather than threads: tests open LevelDB, a native addon, and kill and start processes.
     pool: 'forks',

@@ -1,6 +1,9 @@
 import { z } from 'zod'
-import { limits } from '../base/limits.ts'
+import type { Issue } from '../base/error.ts'
 import type { Json } from '../base/json.ts'
+import { limits } from '../base/limits.ts'
+import { conditionIssues } from './condition.ts'
+import { templateIssues } from './template.ts'
 
 /**
  * A plan as data: nodes, and edges between them by reference to earlier outputs or by `after`.
@@ -27,28 +30,27 @@ export type Condition =
   | { all: Condition[] }
   | { any: Condition[] }
 
-const template: z.ZodType<Template> = z.custom<Json>((value) => value !== undefined, 'expected JSON')
-const pair = z.tuple([template, template])
+/** A schema from a function that finds issues: a union of zod's would answer each mistake with twelve alternatives. */
+function checkedBy<T>(find: (value: unknown) => Issue[]): z.ZodType<T> {
+  return z.custom<T>().superRefine((value, context) => {
+    for (const { path, code, message } of find(value)) {
+      context.addIssue({ code: 'custom', path, message, params: { code } })
+    }
+  })
+}
 
-export const conditionSchema: z.ZodType<Condition> = z.lazy(() =>
-  z.union([
-    z.strictObject({ is: template }),
-    z.strictObject({ exists: template }),
-    z.strictObject({ eq: pair }),
-    z.strictObject({ ne: pair }),
-    z.strictObject({ lt: pair }),
-    z.strictObject({ lte: pair }),
-    z.strictObject({ gt: pair }),
-    z.strictObject({ gte: pair }),
-    z.strictObject({ in: pair }),
-    z.strictObject({ not: conditionSchema }),
-    z.strictObject({ all: z.array(conditionSchema) }),
-    z.strictObject({ any: z.array(conditionSchema) }),
-  ]),
-)
+const template = checkedBy<Template>((value) => templateIssues(value))
+export const conditionSchema = checkedBy<Condition>((value) => conditionIssues(value))
 
 /** Letters, digits, `_`, `-`; starts with a letter; no dot, since `matches('review.waiting')` splits at it. */
 export const nodeIdPattern = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/
+
+/** Ids become keys of plain objects, and `constructor` or `toString` is in every one of those already. */
+export function isNodeId(id: string): boolean {
+  return nodeIdPattern.test(id) && !Object.hasOwn(Object.prototype, id)
+}
+export const illegalId =
+  'A node id is a letter, then letters, digits, _ or -, at most 64 in all, and no name of Object.prototype; rename it.'
 const name = z.string().min(1).max(limits.idCharactersMax)
 const delayMs = z.int().min(0).max(limits.delayMsMax)
 
@@ -62,7 +64,7 @@ export const retrySchema = z.strictObject({
 export type RetryPolicy = z.infer<typeof retrySchema>
 
 const base = {
-  id: z.string().regex(nodeIdPattern, 'a node id is a letter, then letters, digits, _ or -, at most 64 in all'),
+  id: z.string().refine(isNodeId, { params: { code: 'illegal_id' }, message: illegalId }),
   /** Nodes that must have settled first, beside those that are referenced. */
   after: z.array(z.string()).optional(),
   /** The node is skipped when this does not hold. */

@@ -2,10 +2,10 @@ import type { z } from 'zod'
 import { AetherisError, type Issue, isAetherisError } from '../base/error.ts'
 import { type Json, pathText, toJson } from '../base/json.ts'
 import { limits } from '../base/limits.ts'
-import { conditionDepth, templatesOf } from './condition.ts'
+import { conditionTemplates } from './condition.ts'
 import { type Node, type TaskGraph, type Template, conditionSchema, taskGraphSchema } from './graph.ts'
 import { dependencies, topologicalOrder } from './order.ts'
-import { references, templateIssues } from './template.ts'
+import { references } from './template.ts'
 
 /**
  * Whether a value is a plan that can run. Cheap checks come first: size and depth before the schema (a schema
@@ -34,7 +34,7 @@ export function checkGraph(value: unknown, known: Known): CheckedGraph {
   if (graph.nodes.length > limits.nodesMax) {
     return { issues: [{ path: ['nodes'], code: 'too_many', message: `the plan has ${graph.nodes.length} nodes; ${limits.nodesMax} are allowed` }] }
   }
-  const issues = [...idIssues(graph), ...templatesIssues(graph), ...nameIssues(graph, known)]
+  const issues = [...idIssues(graph), ...nameIssues(graph, known)]
   if (issues.length === 0) issues.push(...referenceIssues(graph))
   if (issues.length === 0) issues.push(...cycleIssues(graph))
   return issues.length === 0 ? { graph } : { issues }
@@ -97,22 +97,11 @@ const reservedIds: ReadonlySet<string> = new Set(['constructor', 'prototype', 't
 /** A template of a node with its place in the plan, and whether it may speak of a map's item. */
 function templates(node: Node, index: number): [Template, (string | number)[], boolean][] {
   const at = ['nodes', index]
-  const conditions = node.when === undefined ? [] : templatesOf(node.when, [...at, 'when'])
-  const own: [Template, (string | number)[], boolean][] = conditions.map(([template, path]) => [template, path, false])
+  const conditions = node.when === undefined ? [] : conditionTemplates(node.when)
+  const own: [Template, (string | number)[], boolean][] = conditions.map(({ template, path }) => [template, [...at, 'when', ...path], false])
   if (node.kind === 'call') own.push([node.input, [...at, 'input'], false])
   if (node.kind === 'map') own.push([node.over, [...at, 'over'], false], [node.input, [...at, 'input'], true])
   return own
-}
-
-function templatesIssues(graph: TaskGraph): Issue[] {
-  const issues = graph.nodes.flatMap((node, index) => {
-    const deep = node.when !== undefined && conditionDepth(node.when) > limits.conditionDepthMax
-    const depth: Issue[] = deep
-      ? [{ path: ['nodes', index, 'when'], code: 'too_deep', message: `the condition is nested deeper than ${limits.conditionDepthMax} levels` }]
-      : []
-    return [...depth, ...templates(node, index).flatMap(([template, path, inMap]) => templateIssues(template, path, inMap))]
-  })
-  return [...issues, ...templateIssues(graph.output, ['output'], false)]
 }
 
 function nameIssues(graph: TaskGraph, { tools, signals }: Known): Issue[] {

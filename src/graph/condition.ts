@@ -1,0 +1,130 @@
+import type { Issue } from '../base/error.ts'
+import { isObject, type Json } from '../base/json.ts'
+import { limits } from '../base/limits.ts'
+import type { Condition, Scope, Template } from './graph.ts'
+import { type Path, problem, quote } from './issue.ts'
+import { references, resolve, templateIssues } from './template.ts'
+
+/**
+ * Conditions: total questions about earlier outputs.
+ *
+ * Whatever the condition and the outputs, the answer is true or false. What cannot be compared is false rather than an
+ * error, since a plan that was checked must not fail on the type of a value that a tool returned.
+ */
+
+type Operand = Json | undefined
+
+/** Operators on one template. What is not there is undefined. */
+const unary: Record<string, (value: Operand) => boolean> = {
+  is: (value) => value === true,
+  exists: (value) => value !== undefined,
+}
+
+/** Operators on two templates. Text is ordered by UTF-16 code units, so that no locale plays a part. */
+const binary: Record<string, (left: Operand, right: Operand) => boolean> = {
+  eq: (left, right) => equal(left, right, 0),
+  ne: (left, right) => !equal(left, right, 0),
+  lt: (left, right) => comparable(left, right) && left < right,
+  lte: (left, right) => comparable(left, right) && left <= right,
+  gt: (left, right) => comparable(left, right) && left > right,
+  gte: (left, right) => comparable(left, right) && left >= right,
+  in: (left, right) => left !== undefined && Array.isArray(right) && right.some((item) => equal(left, item, 0)),
+}
+
+const operators = [...Object.keys(unary), ...Object.keys(binary), 'not', 'all', 'any']
+
+/** Says yes only where two values of one ordered type are there; the types of the operands are then alike. */
+function comparable(left: Operand, right: Operand): left is number {
+  return typeof left === typeof right && (typeof left === 'number' || typeof left === 'string')
+}
+
+/** Deep equality of JSON. The order of an object's keys does not matter; two missing values are equal. */
+function equal(left: Operand, right: Operand, depth: number): boolean {
+  if (left === right) return true
+  if (typeof left !== 'object' || typeof right !== 'object' || left === null || right === null) return false
+  if (Array.isArray(left) !== Array.isArray(right) || depth > limits.depthMax) return false
+  const keys = Object.keys(left)
+  if (keys.length !== Object.keys(right).length) return false
+  const member = (value: object, key: string) => (value as Record<string, Json>)[key]
+  return keys.every((key) => Object.hasOwn(right, key) && equal(member(left, key), member(right, key), depth + 1))
+}
+
+/** Whether a condition is true of the outputs in `scope`. */
+export function holds(condition: Condition, scope: Scope): boolean {
+  return answer(condition, scope, 1)
+}
+
+function answer(condition: unknown, scope: Scope, depth: number): boolean {
+  const parts = partsOf(condition)
+  if (parts === undefined || depth > limits.conditionDepthMax) return false
+  const { operator, argument } = parts
+  if (operator === 'not') return !answer(argument, scope, depth + 1)
+  if (Object.hasOwn(unary, operator)) return unary[operator]?.(resolve(argument as Template, scope)) ?? false
+  if (!Array.isArray(argument)) return false
+  if (operator === 'all') return argument.every((each) => answer(each, scope, depth + 1))
+  if (operator === 'any') return argument.some((each) => answer(each, scope, depth + 1))
+  const [left, right] = argument as [Template, Template]
+  return Object.hasOwn(binary, operator) && (binary[operator]?.(resolve(left, scope), resolve(right, scope)) ?? false)
+}
+
+/** A condition's only key and what it holds; undefined where the value is no object with one key. */
+function partsOf(condition: unknown): { operator: string; argument: unknown } | undefined {
+  if (!isObject(condition)) return undefined
+  const [operator, ...others] = Object.keys(condition)
+  return operator === undefined || others.length > 0 ? undefined : { operator, argument: condition[operator] }
+}
+
+/** Every template in a condition, with its path. */
+export function conditionTemplates(condition: Condition): { template: Template; path: Path }[] {
+  const found: { template: Template; path: Path }[] = []
+  visit(condition, [], 1, (template, path) => found.push({ template, path }))
+  return found
+}
+
+/** The ids of the nodes whose outputs a condition asks about, each once. */
+export function conditionReferences(condition: Condition): string[] {
+  const ids = new Set<string>()
+  for (const { template } of conditionTemplates(condition)) for (const id of references(template)) ids.add(id)
+  return [...ids]
+}
+
+type OnTemplate = (template: Template, path: Path) => void
+
+function visit(condition: unknown, path: Path, depth: number, onTemplate: OnTemplate): void {
+  const parts = partsOf(condition)
+  if (parts === undefined || depth > limits.conditionDepthMax) return
+  const { operator, argument } = parts
+  const at = [...path, operator]
+  if (operator === 'not') return visit(argument, at, depth + 1, onTemplate)
+  if (Object.hasOwn(unary, operator)) return onTemplate(argument as Template, at)
+  if (!Array.isArray(argument)) return
+  const nested = operator === 'all' || operator === 'any'
+  for (const [index, part] of argument.entries()) {
+    if (nested) visit(part, [...at, index], depth + 1, onTemplate)
+    else if (Object.hasOwn(binary, operator)) onTemplate(part as Template, [...at, index])
+  }
+}
+
+/** What is wrong with the form of a condition; whether the nodes that it names exist is checked elsewhere. */
+export function conditionIssues(condition: unknown, path: Path = [], depth = 1): Issue[] {
+  const bad = (at: Path, message: string) => [problem('bad_condition', at, message)]
+  if (depth > limits.conditionDepthMax) {
+    return [problem('too_deep', path, `A condition has at most ${limits.conditionDepthMax} levels; make it flatter.`)]
+  }
+  const parts = partsOf(condition)
+  if (parts === undefined) return bad(path, `A condition is an object with one key out of ${operators.join(', ')}.`)
+  const { operator, argument } = parts
+  const at = [...path, operator]
+  if (!operators.includes(operator)) {
+    return bad(at, `${quote(operator)} is no operator of conditions; use one of ${operators.join(', ')}.`)
+  }
+  if (operator === 'not') return conditionIssues(argument, at, depth + 1)
+  if (Object.hasOwn(unary, operator)) return templateIssues(argument, at)
+  const isPair = Object.hasOwn(binary, operator)
+  if (!Array.isArray(argument) || (isPair && argument.length !== 2)) {
+    return bad(at, `${operator} takes a list of ${isPair ? 'two templates' : 'conditions'}.`)
+  }
+  return argument.flatMap((part: unknown, index) =>
+    isPair ? templateIssues(part, [...at, index]) : conditionIssues(part, [...at, index], depth + 1),
+  )
+}
