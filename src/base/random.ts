@@ -4,8 +4,20 @@ export interface Random {
   next(): number
 }
 
+/** Drawn in bulk: one call to the system costs as much as hundreds of numbers from a pool. */
+const pool = new Uint32Array(1024)
+let drawn = pool.length
+
 export const systemRandom: Random = {
-  next: () => (crypto.getRandomValues(new Uint32Array(1))[0] as number) / 2 ** 32,
+  next() {
+    if (drawn === pool.length) {
+      crypto.getRandomValues(pool)
+      drawn = 0
+    }
+    const number = pool[drawn] as number
+    drawn += 1
+    return number / 2 ** 32
+  },
 }
 
 /** A repeatable source: mulberry32 (Tommy Ettinger, public domain). The same seed gives the same numbers. */
