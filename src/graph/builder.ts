@@ -1,21 +1,63 @@
 import type { z } from 'zod'
 import { isAetherisError } from '../base/error.ts'
-import { type Json, isObject, toJson } from '../base/json.ts'
+import { isObject, type Json, toJson } from '../base/json.ts'
 import type { Condition, Node, TaskGraph, Template } from './graph.ts'
-import { type Arg, type CallOptions, type Conditional, type NodeOptions, type Ref, type SignalLike, type ToolLike, type When, makeRef, templateOf } from './ref.ts'
-import { checkGraph, planError } from './validate.ts'
+import { planInvalid as planError } from './issue.ts'
+import {
+  type Arg,
+  type CallOptions,
+  type Conditional,
+  makeRef,
+  type NodeOptions,
+  type Ref,
+  type SignalLike,
+  type ToolLike,
+  templateOf,
+  type When,
+} from './ref.ts'
+import { checkGraph } from './validate.ts'
 
 /** What an agent's `plan` builds its TaskGraph with. */
 export interface Graph {
   /** Calls a tool. Under `when` the output may be undefined. */
-  call<I extends z.ZodType, O extends z.ZodType>(id: string, tool: ToolLike<I, O>, input: Arg<z.input<I>>, options: CallOptions & Conditional): Ref<z.output<O> | undefined>
-  call<I extends z.ZodType, O extends z.ZodType>(id: string, tool: ToolLike<I, O>, input: Arg<z.input<I>>, options?: CallOptions & { when?: never }): Ref<z.output<O>>
+  call<I extends z.ZodType, O extends z.ZodType>(
+    id: string,
+    tool: ToolLike<I, O>,
+    input: Arg<z.input<I>>,
+    options: CallOptions & Conditional,
+  ): Ref<z.output<O> | undefined>
+  call<I extends z.ZodType, O extends z.ZodType>(
+    id: string,
+    tool: ToolLike<I, O>,
+    input: Arg<z.input<I>>,
+    options?: CallOptions & { when?: never },
+  ): Ref<z.output<O>>
   /** Calls a tool for each item of a list that is known only at run time; the outputs are in order of the items. */
-  map<T, I extends z.ZodType, O extends z.ZodType>(id: string, tool: ToolLike<I, O>, over: Arg<readonly T[]>, input: (item: Ref<T>, index: Ref<number>) => Arg<z.input<I>>, options: MapOptions & Conditional): Ref<z.output<O>[] | undefined>
-  map<T, I extends z.ZodType, O extends z.ZodType>(id: string, tool: ToolLike<I, O>, over: Arg<readonly T[]>, input: (item: Ref<T>, index: Ref<number>) => Arg<z.input<I>>, options?: MapOptions & { when?: never }): Ref<z.output<O>[]>
+  map<T, I extends z.ZodType, O extends z.ZodType>(
+    id: string,
+    tool: ToolLike<I, O>,
+    over: Arg<readonly T[]>,
+    input: (item: Ref<T>, index: Ref<number>) => Arg<z.input<I>>,
+    options: MapOptions & Conditional,
+  ): Ref<z.output<O>[] | undefined>
+  map<T, I extends z.ZodType, O extends z.ZodType>(
+    id: string,
+    tool: ToolLike<I, O>,
+    over: Arg<readonly T[]>,
+    input: (item: Ref<T>, index: Ref<number>) => Arg<z.input<I>>,
+    options?: MapOptions & { when?: never },
+  ): Ref<z.output<O>[]>
   /** Waits for a signal. With `timeoutMs` or `when` the payload may be undefined. */
-  wait<P extends z.ZodType>(id: string, signal: SignalLike<P>, options: NodeOptions & ({ timeoutMs: number } | Conditional)): Ref<z.output<P> | undefined>
-  wait<P extends z.ZodType>(id: string, signal: SignalLike<P>, options?: NodeOptions & { timeoutMs?: never; when?: never }): Ref<z.output<P>>
+  wait<P extends z.ZodType>(
+    id: string,
+    signal: SignalLike<P>,
+    options: NodeOptions & ({ timeoutMs: number } | Conditional),
+  ): Ref<z.output<P> | undefined>
+  wait<P extends z.ZodType>(
+    id: string,
+    signal: SignalLike<P>,
+    options?: NodeOptions & { timeoutMs?: never; when?: never },
+  ): Ref<z.output<P>>
   /** Waits for `ms` milliseconds, across any downtime. */
   sleep(id: string, ms: number, options?: NodeOptions & Partial<Conditional>): Ref<void>
 }
@@ -47,10 +89,20 @@ class Builder {
     return this.add(id, { kind: 'call', tool: tool.name, input: this.template(input) }, options)
   }
 
-  map(id: string, tool: { name: string }, over: unknown, input: (item: Ref<unknown>, index: Ref<number>) => unknown, options: Options = {}): Ref<unknown> {
+  map(
+    id: string,
+    tool: { name: string },
+    over: unknown,
+    input: (item: Ref<unknown>, index: Ref<number>) => unknown,
+    options: Options = {},
+  ): Ref<unknown> {
     this.tools.add(tool.name)
     const each = input(makeRef(this, '$item', []), makeRef(this, '$index', []))
-    return this.add(id, { kind: 'map', tool: tool.name, over: this.template(over), input: this.template(each) }, options)
+    return this.add(
+      id,
+      { kind: 'map', tool: tool.name, over: this.template(over), input: this.template(each) },
+      options,
+    )
   }
 
   wait(id: string, signal: { name: string }, options: Options = {}): Ref<unknown> {

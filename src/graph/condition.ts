@@ -17,25 +17,29 @@ type Operand = Json | undefined
 /** Operators on one template. What is not there is undefined. */
 const unary: Record<string, (value: Operand) => boolean> = {
   is: (value) => value === true,
-  exists: (value) => value !== undefined,
+  exists: (value) => value !== undefined && value !== null,
 }
 
 /** Operators on two templates. Text is ordered by UTF-16 code units, so that no locale plays a part. */
 const binary: Record<string, (left: Operand, right: Operand) => boolean> = {
   eq: (left, right) => equal(left, right, 0),
   ne: (left, right) => !equal(left, right, 0),
-  lt: (left, right) => comparable(left, right) && left < right,
-  lte: (left, right) => comparable(left, right) && left <= right,
-  gt: (left, right) => comparable(left, right) && left > right,
-  gte: (left, right) => comparable(left, right) && left >= right,
+  lt: ordered((sign) => sign < 0),
+  lte: ordered((sign) => sign <= 0),
+  gt: ordered((sign) => sign > 0),
+  gte: ordered((sign) => sign >= 0),
   in: (left, right) => left !== undefined && Array.isArray(right) && right.some((item) => equal(left, item, 0)),
 }
 
 const operators = [...Object.keys(unary), ...Object.keys(binary), 'not', 'all', 'any']
 
-/** Says yes only where two values of one ordered type are there; the types of the operands are then alike. */
-function comparable(left: Operand, right: Operand): left is number {
-  return typeof left === typeof right && (typeof left === 'number' || typeof left === 'string')
+/** A comparison of two numbers or two texts; of anything else it is false. */
+function ordered(test: (sign: number) => boolean): (left: Operand, right: Operand) => boolean {
+  const sign = <T extends number | string>(left: T, right: T) => (left < right ? -1 : left > right ? 1 : 0)
+  return (left, right) => {
+    if (typeof left === 'number' && typeof right === 'number') return test(sign(left, right))
+    return typeof left === 'string' && typeof right === 'string' && test(sign(left, right))
+  }
 }
 
 /** Deep equality of JSON. The order of an object's keys does not matter; two missing values are equal. */

@@ -45,12 +45,15 @@ export const conditionSchema = checkedBy<Condition>((value) => conditionIssues(v
 /** Letters, digits, `_`, `-`; starts with a letter; no dot, since `matches('review.waiting')` splits at it. */
 export const nodeIdPattern = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/
 
-/** Ids become keys of plain objects, and `constructor` or `toString` is in every one of those already. */
+/** Ids become keys of plain objects, in which these mean something already. */
+const takenIds = new Set([...Object.getOwnPropertyNames(Object.prototype), 'prototype', 'then', 'toJSON'])
+
 export function isNodeId(id: string): boolean {
-  return nodeIdPattern.test(id) && !Object.hasOwn(Object.prototype, id)
+  return nodeIdPattern.test(id) && !takenIds.has(id)
 }
+
 export const illegalId =
-  'A node id is a letter, then letters, digits, _ or -, at most 64 in all, and no name of Object.prototype; rename it.'
+  'A node id is a letter, then letters, digits, _ or -, at most 64 in all, and no name that JavaScript objects have; rename it.'
 const name = z.string().min(1).max(limits.idCharactersMax)
 const delayMs = z.int().min(0).max(limits.delayMsMax)
 

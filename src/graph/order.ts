@@ -1,139 +1,147 @@
+import { assert } from '../base/error.ts'
+import { chains } from './chains.ts'
 import { conditionReferences } from './condition.ts'
 import type { Node, TaskGraph } from './graph.ts'
 import { references } from './template.ts'
 
+/** The order that a plan asks for, and its lanes. Nothing here recurses: a chain may be 10,000 nodes long. */
+
 /** The nodes that must have settled before `node` can begin: those it refers to, and those it names in `after`. */
 export function dependencies(node: Node): string[] {
-  const found = new Set(node.after ?? [])
+  const ids = new Set(node.after ?? [])
   const templates = node.kind === 'call' ? [node.input] : node.kind === 'map' ? [node.over, node.input] : []
-  for (const template of templates) for (const id of references(template)) found.add(id)
-  if (node.when !== undefined) for (const id of conditionReferences(node.when)) found.add(id)
-  return [...found]
+  for (const template of templates) for (const id of references(template)) ids.add(id)
+  if (node.when !== undefined) for (const id of conditionReferences(node.when)) ids.add(id)
+  return [...ids]
 }
 
-/**
- * Node ids, each after what it depends on (Kahn 1962), and those left over, which are in or behind a cycle.
- * Dependencies on unknown nodes are ignored.
- */
-export function topologicalOrder(needs: ReadonlyMap<string, readonly string[]>): { order: string[]; rest: string[] } {
-  const open = new Map<string, number>()
-  const dependents = new Map<string, string[]>()
-  for (const [id, list] of needs) {
-    const known = list.filter((need) => needs.has(need))
-    open.set(id, known.length)
-    for (const need of known) dependents.set(need, [...(dependents.get(need) ?? []), id])
-  }
-  const order = [...needs.keys()].filter((id) => open.get(id) === 0)
-  for (let at = 0; at < order.length; at += 1) {
-    for (const id of dependents.get(order[at] as string) ?? []) {
-      const left = (open.get(id) as number) - 1
-      open.set(id, left)
-      if (left === 0) order.push(id)
+/** By node id, the nodes that wait for it. A dependency on a node that is not in the graph is left out. */
+export function dependents(graph: TaskGraph): Map<string, string[]> {
+  const waiting = new Map<string, string[]>(graph.nodes.map(({ id }) => [id, []]))
+  for (const node of graph.nodes) for (const id of dependencies(node)) waiting.get(id)?.push(node.id)
+  return waiting
+}
+
+/** Node ids, each after all that it depends on; nodes in a cycle, or behind one, are left over (Kahn 1962). */
+function sort(graph: TaskGraph): { order: string[]; left: Map<string, number> } {
+  const waiting = dependents(graph)
+  const left = new Map<string, number>(graph.nodes.map(({ id }) => [id, 0]))
+  for (const ids of waiting.values()) for (const id of ids) left.set(id, (left.get(id) ?? 0) + 1)
+  const order = [...left].filter(([, count]) => count === 0).map(([id]) => id)
+  for (const done of order) {
+    left.delete(done)
+    for (const id of waiting.get(done) ?? []) {
+      const count = (left.get(id) ?? 0) - 1
+      left.set(id, count)
+      if (count === 0) order.push(id)
     }
   }
-  const done = new Set(order)
-  return { order, rest: [...needs.keys()].filter((id) => !done.has(id)) }
+  return { order, left }
 }
 
-/** Nodes that are entered together: one, or several calls without condition that wait for the same nodes. */
+/** Node ids, each after all that it depends on. The graph must have been checked: it has no cycle. */
+export function topologicalOrder(graph: TaskGraph): string[] {
+  const { order, left } = sort(graph)
+  assert(left.size === 0, 'a graph with a cycle has no order; check it first')
+  return order
+}
+
+/** A cycle as node ids, each of which waits for the one before, the first again at the end; undefined if none. */
+export function findCycle(graph: TaskGraph): string[] | undefined {
+  const { left } = sort(graph)
+  const needs = new Map(graph.nodes.map((node) => [node.id, dependencies(node)]))
+  const places = new Map<string, number>()
+  const path: string[] = []
+  let [at] = left.keys()
+  // Whatever was left over waits for something left over, so going that way comes round.
+  while (at !== undefined && !places.has(at)) {
+    places.set(at, path.length)
+    path.push(at)
+    at = needs.get(at)?.find((id) => left.has(id))
+  }
+  return at === undefined ? undefined : [...path.slice(places.get(at)), at].reverse()
+}
+
+/** A node, or a bundle: calls without a condition that wait for the same nodes and so begin together. */
 export interface Step {
   nodes: string[]
 }
 
-/** A chain of steps, each of which depends on every node of the one before. */
+/** Steps in a row, each of which depends on every node of the step before it. */
 export interface Lane {
+  /** `lane1`, `lane2` … */
   id: string
   steps: Step[]
 }
 
 /**
- * A chain cover of the graph: every node once, in as few chains as a matching over direct edges gives (Fulkerson
- * 1956; the matching by augmenting paths, Kuhn 1955). A chain adds no order that the plan did not have.
+ * Splits a plan into lanes: every node once, and no order that the plan did not have.
+ *
+ * There are as few lanes as the plan is wide, counting a bundle as one: a machine has a region for each lane, and the
+ * cost of an event grows with the regions. The graph must have been checked.
  */
 export function lanes(graph: TaskGraph): Lane[] {
   const needs = new Map(graph.nodes.map((node) => [node.id, dependencies(node)]))
-  const steps = bundles(graph, needs)
-  const next = matchSteps(steps, needs)
-  const followers = new Set(next.values())
-  const { order } = topologicalOrder(needs)
-  const stepOf = new Map(steps.flatMap((step) => step.nodes.map((id) => [id, step] as const)))
-  const sorted = [...new Set(order.map((id) => stepOf.get(id) as Step))]
-  const heads = sorted.filter((step) => !followers.has(step))
-  return heads.map((head, index) => {
-    const chain: Step[] = []
-    for (let step: Step | undefined = head; step !== undefined; step = next.get(step)) chain.push(step)
-    return { id: `lane${index + 1}`, steps: chain }
+  const steps = bundle(graph, needs)
+  const stepOf = new Map<string, number>()
+  for (const [index, step] of steps.entries()) for (const id of step.nodes) stepOf.set(id, index)
+  const before = steps.map((step) => {
+    const count = new Map<number, number>()
+    for (const id of needs.get(step.nodes[0] as string) ?? []) {
+      const index = stepOf.get(id) as number
+      count.set(index, (count.get(index) ?? 0) + 1)
+    }
+    return [...count].map(([index, nodes]) => ({ step: index, whole: nodes === (steps[index] as Step).nodes.length }))
   })
+  return chains(before).map((chain, index) => ({
+    id: `lane${index + 1}`,
+    steps: chain.map((at) => steps[at] as Step),
+  }))
 }
 
-function bundles(graph: TaskGraph, needs: ReadonlyMap<string, string[]>): Step[] {
-  const steps: Step[] = []
-  const open = new Map<string, Step>()
-  for (const node of graph.nodes) {
-    const key = JSON.stringify([...(needs.get(node.id) as string[])].sort())
-    const known = node.kind === 'call' && node.when === undefined ? open.get(key) : undefined
-    if (known !== undefined) {
-      known.nodes.push(node.id)
-      continue
-    }
-    const step = { nodes: [node.id] }
-    steps.push(step)
-    if (node.kind === 'call' && node.when === undefined) open.set(key, step)
+/** The steps of a plan, in the order of their first nodes. */
+function bundle(graph: TaskGraph, needs: ReadonlyMap<string, string[]>): Step[] {
+  const waiting = dependents(graph)
+  const places = new Map(graph.nodes.map(({ id }, index) => [id, index]))
+  const key = (ids: readonly string[] = []) =>
+    ids
+      .map((id) => places.get(id) as number)
+      .sort((a, b) => a - b)
+      .join()
+  const groups = groupBy(
+    graph.nodes.filter((node) => node.kind === 'call' && node.when === undefined).map(({ id }) => id),
+    (id) => key(needs.get(id)),
+  )
+  const bundleOf = new Map<string, string[]>()
+  for (const group of groups.values()) {
+    const twins = [...groupBy(group, (id) => key(waiting.get(id))).values()]
+    const bundles = worthOne(group, twins.length, waiting) ? [group] : twins
+    for (const ids of bundles) for (const id of ids) bundleOf.set(id, ids)
   }
-  return steps
+  return graph.nodes
+    .map(({ id }) => bundleOf.get(id) ?? [id])
+    .filter((ids, index) => ids[0] === graph.nodes[index]?.id)
+    .map((nodes) => ({ nodes }))
 }
 
-/** For each step the one that follows it in its lane: a maximum matching of steps to direct successors. */
-function matchSteps(steps: readonly Step[], needs: ReadonlyMap<string, readonly string[]>): Map<Step, Step> {
-  const stepOf = new Map(steps.flatMap((step) => step.nodes.map((id) => [id, step] as const)))
-  const before = new Map<Step, Step[]>()
-  for (const step of steps) {
-    // A bundle's nodes all have the same needs, so the first one speaks for it.
-    const needed = new Set(needs.get(step.nodes[0] as string))
-    const candidates = new Set([...needed].map((id) => stepOf.get(id) as Step))
-    before.set(step, [...candidates].filter((each) => each.nodes.every((id) => needed.has(id))))
+/**
+ * Whether calls with the same dependencies make fewer lanes as one bundle than as several, one for each set of nodes
+ * that wait for them. In one bundle, a node that waits for some of them only begins a lane of its own.
+ */
+function worthOne(group: readonly string[], sets: number, waiting: ReadonlyMap<string, string[]>): boolean {
+  const counts = new Map<string, number>()
+  for (const id of group) for (const each of waiting.get(id) ?? []) counts.set(each, (counts.get(each) ?? 0) + 1)
+  const partly = [...counts.values()].filter((count) => count < group.length).length
+  return 1 + Math.min(sets, partly) < sets
+}
+
+function groupBy(ids: readonly string[], key: (id: string) => string): Map<string, string[]> {
+  const groups = new Map<string, string[]>()
+  for (const id of ids) {
+    const name = key(id)
+    const group = groups.get(name)
+    if (group === undefined) groups.set(name, [id])
+    else group.push(id)
   }
-  const matching: Matching = { next: new Map(), previous: new Map() }
-  for (const step of steps) augment(step, before, matching)
-  return matching.next
+  return groups
 }
-
-interface Matching {
-  next: Map<Step, Step>
-  previous: Map<Step, Step>
-}
-
-/** Finds a predecessor for `step`, moving others to another one where that helps; breadth first, without recursion. */
-function augment(step: Step, before: ReadonlyMap<Step, Step[]>, matching: Matching): void {
-  const cameFrom = new Map<Step, Step>()
-  const queue = [step]
-  for (let at = 0; at < queue.length && at < searchMax; at += 1) {
-    const follower = queue[at] as Step
-    for (const candidate of before.get(follower) as Step[]) {
-      if (cameFrom.has(candidate)) continue
-      cameFrom.set(candidate, follower)
-      const taken = matching.next.get(candidate)
-      if (taken !== undefined) {
-        queue.push(taken)
-        continue
-      }
-      reassign(candidate, step, cameFrom, matching)
-      return
-    }
-  }
-}
-
-function reassign(free: Step, step: Step, cameFrom: ReadonlyMap<Step, Step>, { next, previous }: Matching): void {
-  let candidate = free
-  for (;;) {
-    const follower = cameFrom.get(candidate) as Step
-    const freed = previous.get(follower)
-    next.set(candidate, follower)
-    previous.set(follower, candidate)
-    if (follower === step || freed === undefined) return
-    candidate = freed
-  }
-}
-
-/** Steps that one search looks at; past it a lane more is cheaper than looking on. */
-const searchMax = 200

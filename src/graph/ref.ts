@@ -58,7 +58,11 @@ export interface CallOptions extends NodeOptions {
 const templates = new WeakMap<object, { template: Template; owner: object }>()
 
 /** @internal Makes a reference that belongs to `owner` and stands for `template`. */
-export function makeRef<T>(owner: object, form: '$ref' | '$item' | '$index', path: readonly (string | number)[]): Ref<T> {
+export function makeRef<T>(
+  owner: object,
+  form: '$ref' | '$item' | '$index',
+  path: readonly (string | number)[],
+): Ref<T> {
   const proxy: object = new Proxy(Object.freeze({}), {
     get(_, key) {
       if (typeof key === 'symbol' || neverFields.has(key)) return forbidden(path, key)
@@ -80,6 +84,8 @@ const neverFields: ReadonlySet<string> = new Set(['then', 'toJSON', 'toString', 
 function forbidden(path: readonly (string | number)[], key: string | symbol): unknown {
   if (key !== Symbol.toPrimitive && key !== 'toString' && key !== 'valueOf' && key !== 'toJSON') return undefined
   return () => {
-    throw new TypeError(`The reference ${path.join('.')} was used as a value. The output is not known while planning: pass the reference to a node as its input.`)
+    throw new TypeError(
+      `The reference ${path.join('.')} was used as a value. The output is not known while planning: pass the reference to a node as its input.`,
+    )
   }
 }
