@@ -1,217 +1,177 @@
 import type { z } from 'zod'
-import { isAetherisError } from '../base/error.ts'
-import { isObject, type Json, toJson } from '../base/json.ts'
-import type { Condition, Node, TaskGraph, Template } from './graph.ts'
-import { planInvalid as planError } from './issue.ts'
-import {
-  type Arg,
-  type CallOptions,
-  type Conditional,
-  makeRef,
-  type NodeOptions,
-  type Ref,
-  type SignalLike,
-  type ToolLike,
-  templateOf,
-  type When,
-} from './ref.ts'
+import { type Place, toTemplate } from './draft.ts'
+import { illegalId, isNodeId, type NodeKind, type RetryPolicy, type TaskGraph } from './graph.ts'
+import { type Path, planInvalid, problem, quote } from './issue.ts'
+import { conditionOf, type When } from './question.ts'
+import { type Arg, makeRef, type Ref, type Referred, type SignalLike, type ToolLike, targetOf } from './ref.ts'
 import { checkGraph } from './validate.ts'
 
-/** What an agent's `plan` builds its TaskGraph with. */
-export interface Graph {
-  /** Calls a tool. Under `when` the output may be undefined. */
-  call<I extends z.ZodType, O extends z.ZodType>(
-    id: string,
-    tool: ToolLike<I, O>,
-    input: Arg<z.input<I>>,
-    options: CallOptions & Conditional,
-  ): Ref<z.output<O> | undefined>
-  call<I extends z.ZodType, O extends z.ZodType>(
-    id: string,
-    tool: ToolLike<I, O>,
-    input: Arg<z.input<I>>,
-    options?: CallOptions & { when?: never },
-  ): Ref<z.output<O>>
-  /** Calls a tool for each item of a list that is known only at run time; the outputs are in order of the items. */
-  map<T, I extends z.ZodType, O extends z.ZodType>(
-    id: string,
-    tool: ToolLike<I, O>,
-    over: Arg<readonly T[]>,
-    input: (item: Ref<T>, index: Ref<number>) => Arg<z.input<I>>,
-    options: MapOptions & Conditional,
-  ): Ref<z.output<O>[] | undefined>
-  map<T, I extends z.ZodType, O extends z.ZodType>(
-    id: string,
-    tool: ToolLike<I, O>,
-    over: Arg<readonly T[]>,
-    input: (item: Ref<T>, index: Ref<number>) => Arg<z.input<I>>,
-    options?: MapOptions & { when?: never },
-  ): Ref<z.output<O>[]>
-  /** Waits for a signal. With `timeoutMs` or `when` the payload may be undefined. */
-  wait<P extends z.ZodType>(
-    id: string,
-    signal: SignalLike<P>,
-    options: NodeOptions & ({ timeoutMs: number } | Conditional),
-  ): Ref<z.output<P> | undefined>
-  wait<P extends z.ZodType>(
-    id: string,
-    signal: SignalLike<P>,
-    options?: NodeOptions & { timeoutMs?: never; when?: never },
-  ): Ref<z.output<P>>
-  /** Waits for `ms` milliseconds, across any downtime. */
-  sleep(id: string, ms: number, options?: NodeOptions & Partial<Conditional>): Ref<void>
+/** Plans written in code. Pure: the same function with the same input builds the same plan. */
+
+/** What every node may be given. `W` is the type of its `when`. */
+export interface NodeOptions<W = When | undefined> {
+  /** Nodes that must have settled first, beside those that are referred to. */
+  after?: readonly Ref<unknown>[]
+  /** The node is skipped unless this holds, and then it has no output. */
+  when?: W
 }
 
-export interface MapOptions extends CallOptions {
+export interface CallOptions<W = When | undefined> extends NodeOptions<W> {
+  /** Overrides the tool's own, key by key. */
+  retry?: RetryPolicy
+  /** Time for one attempt; overrides the tool's own. */
+  timeoutMs?: number
+}
+
+export interface MapOptions<W = When | undefined> extends CallOptions<W> {
   /** Items under way at a time. Default 10. */
   concurrency?: number
 }
 
-type Options = NodeOptions & Partial<Conditional> & Record<string, unknown>
+export interface WaitOptions<W = When | undefined, T = number | undefined> extends NodeOptions<W> {
+  /** How long to wait; after that the node has no output. Default: for ever. */
+  timeoutMs?: T
+}
+
+type OptionalWhen = When | undefined
+/** Undefined is a possible output of a node that has an option of type `W`. */
+type Unless<W> = [W] extends [undefined] ? never : undefined
+
+/** What an agent's `plan` builds its TaskGraph with. */
+export interface Graph {
+  /** Calls a tool. Under `when` the output may be undefined. */
+  call<I extends z.ZodType, O extends z.ZodType, W extends OptionalWhen = undefined>(
+    id: string,
+    tool: ToolLike<I, O>,
+    input: Arg<z.input<I>>,
+    options?: CallOptions<W>,
+  ): Ref<z.output<O> | Unless<W>>
+
+  /** Calls a tool for each item of a list that may be known only later; the outputs are in order of the items. */
+  map<T, I extends z.ZodType, O extends z.ZodType, W extends OptionalWhen = undefined>(
+    id: string,
+    tool: ToolLike<I, O>,
+    over: Ref<readonly T[]> | readonly T[],
+    /** Called once, to make the input of every item's call. */
+    input: (item: Ref<Referred<T>>, index: Ref<number>) => Arg<z.input<I>>,
+    options?: MapOptions<W>,
+  ): Ref<z.output<O>[] | Unless<W>>
+
+  /** Waits for a signal. With `timeoutMs`, or under `when`, the payload may be undefined. */
+  wait<P extends z.ZodType, W extends OptionalWhen = undefined, T extends number | undefined = undefined>(
+    id: string,
+    signal: SignalLike<P>,
+    options?: WaitOptions<W, T>,
+  ): Ref<z.output<P> | Unless<W> | Unless<T>>
+
+  /** Waits for `ms` milliseconds, across any downtime. */
+  sleep(id: string, ms: number, options?: NodeOptions): Ref<void>
+}
 
 /**
- * Runs `define` and gives the graph that it built.
- * @throws AetherisError PLAN_INVALID.
+ * Runs `define` and gives the plan that it built; what `define` returns is what a job results in.
+ * @throws AetherisError PLAN_INVALID at the mistake where that is known, with `issues`.
  */
 export function buildGraph(define: (graph: Graph) => unknown): TaskGraph {
   const builder = new Builder()
-  const output = define(builder as unknown as Graph)
-  return builder.finish(output)
+  // The methods of Graph are typed by their schemas; the builder is not.
+  return builder.finish(define(builder as unknown as Graph))
 }
+
+type AnyOptions = NodeOptions & Record<string, unknown>
 
 class Builder {
-  private readonly nodes: unknown[] = []
+  private readonly nodes: { id: string }[] = []
+  private readonly ids = new Set<string>()
   private readonly tools = new Set<string>()
   private readonly signals = new Set<string>()
+  private isOpen = true
 
-  call(id: string, tool: { name: string }, input: unknown, options: Options = {}): Ref<unknown> {
+  call(id: string, tool: ToolLike, input: unknown, options?: AnyOptions): Ref<unknown> {
+    const at = this.begin(id)
     this.tools.add(tool.name)
-    return this.add(id, { kind: 'call', tool: tool.name, input: this.template(input) }, options)
+    return this.add(id, 'call', options, { tool: tool.name, input: toTemplate(input, this.place(), [...at, 'input']) })
   }
 
-  map(
-    id: string,
-    tool: { name: string },
-    over: unknown,
-    input: (item: Ref<unknown>, index: Ref<number>) => unknown,
-    options: Options = {},
-  ): Ref<unknown> {
+  map(id: string, tool: ToolLike, over: unknown, each: MapInput, options?: AnyOptions): Ref<unknown> {
+    const at = this.begin(id)
     this.tools.add(tool.name)
-    const each = input(makeRef(this, '$item', []), makeRef(this, '$index', []))
-    return this.add(
-      id,
-      { kind: 'map', tool: tool.name, over: this.template(over), input: this.template(each) },
-      options,
-    )
+    const map = {}
+    const own = { graph: this, scope: map, path: [] }
+    const input = each(makeRef({ ...own, form: '$item' }), makeRef({ ...own, form: '$index' }))
+    return this.add(id, 'map', options, {
+      tool: tool.name,
+      over: toTemplate(over, this.place(), [...at, 'over']),
+      input: toTemplate(input, this.place(map), [...at, 'input']),
+    })
   }
 
-  wait(id: string, signal: { name: string }, options: Options = {}): Ref<unknown> {
+  wait(id: string, signal: SignalLike, options?: AnyOptions): Ref<unknown> {
+    this.begin(id)
     this.signals.add(signal.name)
-    return this.add(id, { kind: 'wait', signal: signal.name }, options)
+    return this.add(id, 'wait', options, { signal: signal.name })
   }
 
-  sleep(id: string, ms: number, options: Options = {}): Ref<unknown> {
-    return this.add(id, { kind: 'sleep', ms }, options)
+  sleep(id: string, ms: number, options?: AnyOptions): Ref<unknown> {
+    this.begin(id)
+    return this.add(id, 'sleep', options, { ms })
   }
 
-  finish(output: unknown): TaskGraph {
-    const graph = { nodes: this.nodes, output: this.template(output) }
-    const checked = checkGraph(graph, { tools: this.tools, signals: this.signals })
-    if (checked.issues !== undefined) throw planError(checked.issues)
-    return checked.graph
+  finish(result: unknown): TaskGraph {
+    this.isOpen = false
+    const output = toTemplate(result, this.place(), ['output'])
+    const known = { tools: this.tools, signals: this.signals }
+    const { graph, issues } = checkGraph({ nodes: this.nodes, output }, known)
+    if (graph === undefined) throw planInvalid(issues)
+    return graph
   }
 
-  private add(id: string, node: Record<string, unknown>, { after, when, ...options }: Options): Ref<unknown> {
-    const all = {
-      id,
+  private place(map?: object): Place {
+    return map === undefined ? { graph: this } : { graph: this, map }
+  }
+
+  /** Checks an id where it is given, so that the error's stack leads there. The path of the new node. */
+  private begin(id: string): Path {
+    const at = ['nodes', this.nodes.length]
+    if (!this.isOpen) {
+      const message = `The node ${quote(id)} comes too late: the plan is made when the function that plans it returns.`
+      throw planInvalid([problem('plan_closed', [], message)])
+    }
+    if (typeof id !== 'string' || !isNodeId(id)) throw planInvalid([problem('illegal_id', [...at, 'id'], illegalId)])
+    if (this.ids.has(id)) {
+      const message = `Another node is already called "${id}"; give each node its own id.`
+      throw planInvalid([problem('duplicate_id', [...at, 'id'], message)])
+    }
+    return at
+  }
+
+  /** Options go in as they are: checkGraph knows which there are and refuses the others. */
+  private add(id: string, kind: NodeKind, options: AnyOptions = {}, own: Record<string, unknown>): Ref<unknown> {
+    const { after, when, ...others } = options
+    const at = ['nodes', this.nodes.length]
+    const fill = (value: unknown, path: Path) => toTemplate(value, this.place(), path)
+    // First for the order of the keys, last so that no option can stand in their place.
+    const node = { id, kind, ...own }
+    this.nodes.push({
       ...node,
-      ...options,
-      ...(after === undefined ? {} : { after: after.map((each) => this.nodeOf(each)) }),
-      ...(when === undefined ? {} : { when: this.condition(when) }),
+      ...others,
+      ...(after === undefined ? {} : { after: after.map((ref, nth) => this.nodeOf(ref, [...at, 'after', nth])) }),
+      ...(when === undefined ? {} : { when: conditionOf(when, fill, [...at, 'when']) }),
+      ...node,
+    })
+    this.ids.add(id)
+    return makeRef({ graph: this, form: '$ref', scope: this, path: [id] })
+  }
+
+  /** The id of the node that a reference leads to, whichever part of its output. */
+  private nodeOf(ref: unknown, path: Path): string {
+    const target = targetOf(ref)
+    if (target?.form !== '$ref' || target.graph !== this) {
+      const message = 'after takes references to nodes of this plan.'
+      throw planInvalid([problem('foreign_reference', path, message)])
     }
-    this.nodes.push(all satisfies Partial<Record<keyof Node | string, unknown>>)
-    return makeRef(this, '$ref', [id])
-  }
-
-  private nodeOf(value: unknown): string {
-    const template = this.template(value)
-    const path = isObject(template) ? template['$ref'] : undefined
-    if (Array.isArray(path)) return String(path[0])
-    throw planError([{ path: [], code: 'after', message: 'after takes references to nodes' }])
-  }
-
-  private condition(when: unknown): unknown {
-    return isWhen(when) ? conditionOf(when.condition, (value) => this.template(value)) : { is: this.template(when) }
-  }
-
-  /** A value with references as a template; plain data with `$` keys is kept from being taken for one. */
-  private template(value: unknown): Template {
-    const found = templateOf(value)
-    if (found !== undefined) {
-      if (found.owner === this) return found.template
-      throw planError([{ path: [], code: 'foreign_reference', message: 'a reference belongs to another plan' }])
-    }
-    if (Array.isArray(value)) return value.map((part) => this.template(part))
-    if (!isPlainObject(value)) return plainJson(value)
-    if (Object.keys(value).some((key) => key.startsWith('$'))) return { $literal: plainJson(value) }
-    const parts = Object.entries(value).filter(([, part]) => part !== undefined)
-    return Object.fromEntries(parts.map(([key, part]) => [key, this.template(part)]))
+    return target.path[0] as string
   }
 }
 
-function isPlainObject(value: unknown): value is Record<string, unknown> {
-  if (typeof value !== 'object' || value === null) return false
-  const prototype = Object.getPrototypeOf(value)
-  return prototype === null || prototype === Object.prototype
-}
-
-function plainJson(value: unknown): Json {
-  try {
-    return toJson(value, 'A value in the plan', 'PLAN_INVALID')
-  } catch (error) {
-    if (isAetherisError(error)) throw planError([{ path: [], code: 'not_json', message: error.message }])
-    throw error
-  }
-}
-
-function isWhen(value: unknown): value is When {
-  return templateOf(value) === undefined && typeof value === 'object' && value !== null && 'condition' in value
-}
-
-/** Turns the references inside a condition into templates. */
-function conditionOf(condition: Condition, template: (value: unknown) => Template): Condition {
-  const [[operator, argument] = []] = Object.entries(condition) as [string, unknown][]
-  if (operator === 'not') return { not: conditionOf(argument as Condition, template) }
-  if (operator === 'all' || operator === 'any') {
-    const parts = (argument as Condition[]).map((part) => conditionOf(part, template))
-    return operator === 'all' ? { all: parts } : { any: parts }
-  }
-  const filled = operator === 'is' || operator === 'exists' ? template(argument) : (argument as unknown[]).map(template)
-  return { [operator as string]: filled } as unknown as Condition
-}
-
-type Comparable = string | number
-
-/** Equal as JSON values. */
-export const eq = <T>(a: Arg<T>, b: Arg<T>): When => compare('eq', a, b)
-export const ne = <T>(a: Arg<T>, b: Arg<T>): When => compare('ne', a, b)
-/** Only two numbers or two texts have an order; anything else is false. */
-export const lt = <T extends Comparable>(a: Arg<T>, b: Arg<T>): When => compare('lt', a, b)
-export const lte = <T extends Comparable>(a: Arg<T>, b: Arg<T>): When => compare('lte', a, b)
-export const gt = <T extends Comparable>(a: Arg<T>, b: Arg<T>): When => compare('gt', a, b)
-export const gte = <T extends Comparable>(a: Arg<T>, b: Arg<T>): When => compare('gte', a, b)
-/** Whether a list holds a value. */
-export const isIn = <T>(a: Arg<T>, list: Arg<readonly T[]>): When => compare('in', a, list)
-/** Whether there is a value: the node was not skipped, and the field is there and not null. */
-export const exists = (value: Ref<unknown>): When => ({ condition: { exists: value as unknown as Json } })
-export const not = (when: Conditional['when']): When => ({ condition: { not: inner(when) } })
-export const all = (...whens: Conditional['when'][]): When => ({ condition: { all: whens.map(inner) } })
-export const any = (...whens: Conditional['when'][]): When => ({ condition: { any: whens.map(inner) } })
-
-function compare(operator: string, a: unknown, b: unknown): When {
-  return { condition: { [operator]: [a, b] } as unknown as Condition }
-}
-
-function inner(when: Conditional['when']): Condition {
-  return isWhen(when) ? when.condition : { is: when as unknown as Json }
-}
+type MapInput = (item: Ref<unknown>, index: Ref<unknown>) => unknown

@@ -99,9 +99,9 @@ function visit(condition: unknown, path: Path, depth: number, onTemplate: OnTemp
   if (parts === undefined || depth > limits.conditionDepthMax) return
   const { operator, argument } = parts
   const at = [...path, operator]
-  if (operator === 'not') return visit(argument, at, depth + 1, onTemplate)
-  if (Object.hasOwn(unary, operator)) return onTemplate(argument as Template, at)
-  if (!Array.isArray(argument)) return
+  if (operator === 'not') visit(argument, at, depth + 1, onTemplate)
+  if (Object.hasOwn(unary, operator)) onTemplate(argument as Template, at)
+  if (operator === 'not' || !Array.isArray(argument)) return
   const nested = operator === 'all' || operator === 'any'
   for (const [index, part] of argument.entries()) {
     if (nested) visit(part, [...at, index], depth + 1, onTemplate)

@@ -64,10 +64,9 @@ export function readJson(value: unknown, what: string): { json: Json } | { issue
     return { json: toJson(value, what, 'PLAN_INVALID', planLimits) }
   } catch (error) {
     if (isAetherisError(error, 'PLAN_INVALID')) {
-      const at = (path: Path) => (path.length === 0 ? what : pathText(path))
       return {
         issues: error.issues.map(({ path, message }) =>
-          problem('not_json', path, `${at(path)} is not plain JSON: ${message}.`),
+          problem('not_json', path, `${path.length === 0 ? what : 'This'} is not plain JSON: ${message}.`),
         ),
       }
     }

@@ -1,91 +1,105 @@
 import type { z } from 'zod'
-import type { Condition, RetryPolicy, Template } from './graph.ts'
-
-declare const ref: unique symbol
-type Field<T, K extends keyof NonNullable<T>> = NonNullable<T>[K] | Extract<T, undefined>
+import { pathText } from '../base/json.ts'
+import type { Path } from './issue.ts'
 
 /**
- * A typed reference to a node's future output. Its fields are the output's fields. A reference is an edge of the
- * plan, never a value: using it as one (in a text, in arithmetic, in an `if`) is a mistake that throws where it can.
+ * References: typed stand-ins for what a node will put out.
+ *
+ * A plan is made before anything is known, so a reference is an edge of the plan and never a value. Whatever would
+ * turn it into one (a text, a number, JSON, a copy by `...`) throws, rather than write "[object Object]" into a plan.
  */
-export type Ref<T> = { readonly [ref]: T } & ([NonNullable<T>] extends [readonly unknown[]]
-  ? { readonly [index: number]: Ref<NonNullable<T> extends readonly (infer E)[] ? E | undefined : never> }
+
+declare const of: unique symbol
+
+/** A missing node has no fields, so a field of what may be missing may be missing too. */
+type Field<T, K extends keyof NonNullable<T>> =
+  | NonNullable<T>[K]
+  | (T & (null | undefined) extends never ? never : undefined)
+
+type Fields<T> = [NonNullable<T>] extends [readonly (infer E)[]]
+  ? { readonly [index: number]: Ref<E | undefined> }
   : [NonNullable<T>] extends [object]
-    ? { readonly [K in keyof NonNullable<T>]: Ref<Field<T, K>> }
-    : unknown)
+    ? { readonly [K in keyof NonNullable<T>]-?: Ref<Field<T, K>> }
+    : unknown
+
+/** A typed reference to a future output, or to an item of a map. Its fields are the output's fields. */
+export type Ref<T> = { readonly [of]: T } & Fields<T>
+
+/** What a reference stands for; any other type stands for itself. */
+export type Referred<T> = T extends { readonly [of]: infer V } ? V : T
 
 /** A value in which any part may be a reference. */
-export type Arg<T> =
-  | T
-  | Ref<T>
-  | (T extends readonly (infer E)[] ? readonly Arg<E>[] : T extends object ? { [K in keyof T]: Arg<T[K]> } : never)
+export type Arg<T> = T | Ref<T> | (T extends object ? { [K in keyof T]: Arg<T[K]> } : never)
 
 /** What the builder needs of a tool. */
-export interface ToolLike<I extends z.ZodType, O extends z.ZodType> {
+export interface ToolLike<I extends z.ZodType = z.ZodType, O extends z.ZodType = z.ZodType> {
   readonly name: string
   readonly input: I
   readonly output: O
 }
 
 /** What the builder needs of a signal. */
-export interface SignalLike<P extends z.ZodType> {
+export interface SignalLike<P extends z.ZodType = z.ZodType> {
   readonly name: string
   readonly payload: P
 }
 
-/** A condition made by `eq`, `not`, `all` … of the builder. */
-export interface When {
-  readonly condition: Condition
+/** What a reference stands for, as data. */
+export interface RefTarget {
+  /** Identifies the builder that made it. */
+  readonly graph: object
+  readonly form: '$ref' | '$item' | '$index'
+  /** Identifies the map that has the item; of `$ref` the graph. */
+  readonly scope: object
+  /** Of `$ref` the node's id comes first. */
+  readonly path: Path
 }
 
-export interface NodeOptions {
-  /** Nodes that must have settled first, beside those that the input refers to. */
-  after?: readonly Ref<unknown>[]
+/** Kept beside the references, so that no value from outside can pass for one and none is touched to find out. */
+const targets = new WeakMap<object, RefTarget>()
+
+/** What `value` refers to, or undefined if it is not a reference. */
+export function targetOf(value: unknown): RefTarget | undefined {
+  return typeof value === 'object' && value !== null ? targets.get(value) : undefined
 }
 
-export interface Conditional {
-  /** The node is skipped unless this is true. */
-  when: Ref<boolean> | Ref<boolean | undefined> | When
+const inspect = Symbol.for('nodejs.util.inspect.custom')
+
+export function makeRef(target: RefTarget): Ref<unknown> {
+  const text = describe(target)
+  // Printing with console.log looks past a Proxy at what is behind it; that is the one use that is let through.
+  const behind = Object.freeze(Object.assign(Object.create(null) as object, { [inspect]: () => `Ref(${text})` }))
+  const proxy = new Proxy(behind, traps(target, text)) as Ref<unknown>
+  targets.set(proxy, target)
+  return proxy
 }
 
-export interface CallOptions extends NodeOptions {
-  /** Overrides the tool's own. */
-  retry?: RetryPolicy
-  /** Overrides the tool's own; time for one attempt. */
-  timeoutMs?: number
+function describe({ form, path }: RefTarget): string {
+  return pathText(form === '$ref' ? path : [form.slice(1), ...path])
 }
 
-const templates = new WeakMap<object, { template: Template; owner: object }>()
+const conversions = new Set<string | symbol>([Symbol.toPrimitive, 'toString', 'toLocaleString', 'valueOf', 'toJSON'])
+const iterators = new Set<string | symbol>([Symbol.iterator, Symbol.asyncIterator])
 
-/** @internal Makes a reference that belongs to `owner` and stands for `template`. */
-export function makeRef<T>(
-  owner: object,
-  form: '$ref' | '$item' | '$index',
-  path: readonly (string | number)[],
-): Ref<T> {
-  const proxy: object = new Proxy(Object.freeze({}), {
-    get(_, key) {
-      if (typeof key === 'symbol' || neverFields.has(key)) return forbidden(path, key)
-      return makeRef(owner, form, [...path, /^(0|[1-9]\d*)$/.test(key) ? Number(key) : key])
-    },
-  })
-  templates.set(proxy, { template: { [form]: [...path] }, owner })
-  return proxy as Ref<T>
-}
-
-/** @internal The template behind a reference, or undefined for any other value. */
-export function templateOf(value: unknown): { template: Template; owner: object } | undefined {
-  return typeof value === 'object' && value !== null ? templates.get(value) : undefined
-}
-
-/** Asked for by await, by printing and by conversion: answered so that nobody takes a reference for a value. */
-const neverFields: ReadonlySet<string> = new Set(['then', 'toJSON', 'toString', 'valueOf', 'constructor'])
-
-function forbidden(path: readonly (string | number)[], key: string | symbol): unknown {
-  if (key !== Symbol.toPrimitive && key !== 'toString' && key !== 'valueOf' && key !== 'toJSON') return undefined
-  return () => {
+function traps(target: RefTarget, text: string): ProxyHandler<object> {
+  const refuse = (what: string): never => {
     throw new TypeError(
-      `The reference ${path.join('.')} was used as a value. The output is not known while planning: pass the reference to a node as its input.`,
+      `The reference ${text} cannot be ${what}: there is no value yet while a plan is made. Pass it to a node as an input.`,
     )
+  }
+  return {
+    get(behind, key) {
+      if (key === inspect) return Reflect.get(behind, key)
+      if (conversions.has(key)) return () => refuse('used as a value')
+      if (iterators.has(key)) return refuse('iterated (use graph.map)')
+      if (typeof key === 'symbol') return undefined
+      // A position comes as text; a record with such keys is found under a number just as well.
+      return makeRef({ ...target, path: [...target.path, /^(0|[1-9]\d{0,14})$/.test(key) ? Number(key) : key] })
+    },
+    has: () => refuse('searched'),
+    ownKeys: () => refuse('copied or listed'),
+    set: () => refuse('changed'),
+    defineProperty: () => refuse('changed'),
+    deleteProperty: () => refuse('changed'),
   }
 }

@@ -1,5 +1,5 @@
 import type { Issue } from '../base/error.ts'
-import { isObject, type Json, type JsonObject } from '../base/json.ts'
+import type { Json, JsonObject } from '../base/json.ts'
 import { limits } from '../base/limits.ts'
 import type { Scope, Template } from './graph.ts'
 import { type Path, problem, quote } from './issue.ts'
@@ -93,7 +93,10 @@ export function visitForms(
     return
   }
   const found = formOf(template)
-  if (found !== undefined) return visit(found.form, found.argument, path)
+  if (found !== undefined) {
+    visit(found.form, found.argument, path)
+    return
+  }
   for (const [key, part] of Object.entries(template)) visitForms(part, visit, [...path, key])
 }
 
@@ -153,9 +156,4 @@ function argumentProblem(form: Form, argument: Json): string | undefined {
 function example(form: Form): string {
   if (form === '$ref') return '{ "$ref": ["find", "urls", 0] }'
   return form === '$input' ? '{ "$input": ["topic"] }' : `{ "${form}": [] }`
-}
-
-/** Whether a value could be read as something else than data when it stands in a template. */
-export function hasDollarKey(value: unknown): boolean {
-  return isObject(value) && Object.keys(value).some((key) => key.startsWith('$'))
 }
