@@ -82,11 +82,20 @@ export interface Lane {
  */
 export function lanes(graph: TaskGraph): Lane[] {
   const needs = new Map(graph.nodes.map((node) => [node.id, dependencies(node)]))
-  const steps = bundle(graph, needs)
+  const { twins, joined } = bundle(graph, needs)
+  const ofTwins = cover(twins, needs)
+  if (joined.length === twins.length) return ofTwins
+  const ofJoined = cover(joined, needs)
+  return ofJoined.length < ofTwins.length ? ofJoined : ofTwins
+}
+
+/** The fewest lanes that some steps can be put into. */
+function cover(steps: readonly Step[], needs: ReadonlyMap<string, string[]>): Lane[] {
   const stepOf = new Map<string, number>()
   for (const [index, step] of steps.entries()) for (const id of step.nodes) stepOf.set(id, index)
   const before = steps.map((step) => {
     const count = new Map<number, number>()
+    // All nodes of a bundle have the same needs, so the first one speaks for it.
     for (const id of needs.get(step.nodes[0] as string) ?? []) {
       const index = stepOf.get(id) as number
       count.set(index, (count.get(index) ?? 0) + 1)
@@ -99,8 +108,12 @@ export function lanes(graph: TaskGraph): Lane[] {
   }))
 }
 
-/** The steps of a plan, in the order of their first nodes. */
-function bundle(graph: TaskGraph, needs: ReadonlyMap<string, string[]>): Step[] {
+/**
+ * The steps of a plan, in the order of their first nodes, in two ways. Twins also have the same nodes waiting for
+ * them, so that bundling them never costs a lane. Joined are, beyond that, all that wait for the same nodes where this
+ * promises fewer lanes.
+ */
+function bundle(graph: TaskGraph, needs: ReadonlyMap<string, string[]>): { twins: Step[]; joined: Step[] } {
   const waiting = dependents(graph)
   const places = new Map(graph.nodes.map(({ id }, index) => [id, index]))
   const key = (ids: readonly string[] = []) =>
@@ -112,20 +125,28 @@ function bundle(graph: TaskGraph, needs: ReadonlyMap<string, string[]>): Step[] 
     graph.nodes.filter((node) => node.kind === 'call' && node.when === undefined).map(({ id }) => id),
     (id) => key(needs.get(id)),
   )
-  const bundleOf = new Map<string, string[]>()
+  const twins = new Map<string, string[]>()
+  const joined = new Map<string, string[]>()
   for (const group of groups.values()) {
-    const twins = [...groupBy(group, (id) => key(waiting.get(id))).values()]
-    const bundles = worthOne(group, twins.length, waiting) ? [group] : twins
-    for (const ids of bundles) for (const id of ids) bundleOf.set(id, ids)
+    const sets = [...groupBy(group, (id) => key(waiting.get(id))).values()]
+    const isWorth = worthOne(group, sets.length, waiting)
+    for (const set of sets) {
+      for (const id of set) {
+        twins.set(id, set)
+        joined.set(id, isWorth ? group : set)
+      }
+    }
   }
-  return graph.nodes
-    .map(({ id }) => bundleOf.get(id) ?? [id])
-    .filter((ids, index) => ids[0] === graph.nodes[index]?.id)
-    .map((nodes) => ({ nodes }))
+  const stepsOf = (bundles: ReadonlyMap<string, string[]>) =>
+    graph.nodes
+      .map(({ id }) => bundles.get(id) ?? [id])
+      .filter((ids, index) => ids[0] === graph.nodes[index]?.id)
+      .map((nodes) => ({ nodes }))
+  return { twins: stepsOf(twins), joined: stepsOf(joined) }
 }
 
 /**
- * Whether calls with the same dependencies make fewer lanes as one bundle than as several, one for each set of nodes
+ * Whether calls with the same dependencies promise fewer lanes as one bundle than as several, one for each set of nodes
  * that wait for them. In one bundle, a node that waits for some of them only begins a lane of its own.
  */
 function worthOne(group: readonly string[], sets: number, waiting: ReadonlyMap<string, string[]>): boolean {

@@ -1,15 +1,20 @@
 import { z } from 'zod'
-import { agent, openRuntime, signal, tool } from '../../src/index.ts'
 import { buildGraph, type Graph } from '../../src/graph/builder.ts'
 import { all, eq, exists, gt, isIn, not } from '../../src/graph/question.ts'
 import type { Ref } from '../../src/graph/ref.ts'
+import { agent, openRuntime, signal, tool } from '../../src/index.ts'
 
 /** Wrong programs must not compile. Each wrong use is on one line below its expectation. Checked by tsc, never run. */
 
 const search = tool({
   name: 'search',
   input: z.object({ query: z.string(), limit: z.int().optional() }),
-  output: z.object({ urls: z.array(z.string()), count: z.int(), next: z.string().optional(), note: z.string().nullable() }),
+  output: z.object({
+    urls: z.array(z.string()),
+    count: z.int(),
+    next: z.string().optional(),
+    note: z.string().nullable(),
+  }),
   run: () => ({ urls: [], count: 0, note: null }),
 })
 const write = tool({
@@ -56,7 +61,9 @@ export const strict = agent({
   input: z.object({}),
   output: z.object({ page: z.string() }),
   // @ts-expect-error 4: the output's field is not optional, though its node is conditional
-  plan: (graph) => ({ page: graph.call('publish', publish, { text: 'x' }, { when: graph.wait('w', approval).approved }).page }),
+  plan: (graph) => ({
+    page: graph.call('publish', publish, { text: 'x' }, { when: graph.wait('w', approval).approved }).page,
+  }),
 })
 
 export const wrongResult = agent({
@@ -96,7 +103,12 @@ export function graphs(graph: Graph): unknown {
   graph.call('f', search, { query: 'x' }, { after: ['find'] })
   // @ts-expect-error a boolean is no reference
   graph.call('g', search, { query: 'x' }, { when: true })
-  graph.call('h', search, { query: 'x', limit: found.count }, { retry: { maxAttempts: 2 }, timeoutMs: 10, after: [found.urls] })
+  graph.call(
+    'h',
+    search,
+    { query: 'x', limit: found.count },
+    { retry: { maxAttempts: 2 }, timeoutMs: 10, after: [found.urls] },
+  )
 
   const always = graph.wait('always', approval)
   const timed = graph.wait('timed', approval, { timeoutMs: 5 })
@@ -104,14 +116,19 @@ export function graphs(graph: Graph): unknown {
   same<typeof always.approved, Ref<boolean>>(true)
   same<typeof timed.approved, Ref<boolean | undefined>>(true)
   same<typeof asked.approved, Ref<boolean | undefined>>(true)
-  graph.sleep('sleep', 5, { after: [always], when: all(timed.approved, eq(always.by, 'ana'), gt(found.count, 3), exists(found.next)) })
+  graph.sleep('sleep', 5, {
+    after: [always],
+    when: all(timed.approved, eq(always.by, 'ana'), gt(found.count, 3), exists(found.next)),
+  })
   graph.sleep('in', 5, { when: isIn(always.by, ['ana']) })
   // @ts-expect-error compared with a value of another type
   graph.sleep('eq', 5, { when: eq(always.by, 'carl') })
   // @ts-expect-error objects have no order
   graph.sleep('gt', 5, { when: gt(found, found) })
 
-  const pages = graph.map('pages', search, found.urls, (url, index) => ({ query: url, limit: index }), { concurrency: 3 })
+  const pages = graph.map('pages', search, found.urls, (url, index) => ({ query: url, limit: index }), {
+    concurrency: 3,
+  })
   same<typeof pages, Ref<z.output<typeof search.output>[]>>(true)
   graph.map('listed', search, ['a', 'b'], (url) => ({ query: url }))
   graph.map('mixed', search, [found.next, always.by], (item) => {
