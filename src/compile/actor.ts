@@ -53,10 +53,15 @@ export class JobActor {
     const machine = program === undefined ? jobMachine : withBody(program)
     this.root = this.step(() => {
       const actor = createActor(machine, { ...options, logger: () => {} })
-      actor.subscribe({ error: () => {} }) // a failure is read off the state; unobserved, XState would throw it
+      actor.subscribe({
+        // A body that ends in the step that starts it is seen nowhere else.
+        next: ({ children }) => {
+          this.lastBody = children['body'] ?? this.lastBody
+        },
+        error: () => {}, // a failure is read off the state; unobserved, XState would throw it
+      })
       return actor.start()
     })
-    this.noteBody()
   }
 
   /** A new job; without a program it begins by asking its planner for one. */
@@ -160,14 +165,8 @@ export class JobActor {
 
   private step<T>(body: () => T): T {
     const collected = collectActions(() => this.watched(body))
-    this.noteBody()
     this.deferred.push(...collected.actions)
     return collected.value
-  }
-
-  private noteBody(): void {
-    // In the constructor there is no root yet; the first step after it finds the body.
-    if ((this.root as RootActor | undefined) !== undefined) this.lastBody = this.body ?? this.lastBody
   }
 
   private watched<T>(body: () => T): T {

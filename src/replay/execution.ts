@@ -1,4 +1,5 @@
 import type { AnyActorRef } from 'xstate'
+import { inert } from '../../machines/inert.ts'
 import { type ErrorData, assert } from '../base/error.ts'
 import { type Json, canonical, firstDifference } from '../base/json.ts'
 import { JobActor, type Program, type Request } from '../compile/actor.ts'
@@ -405,13 +406,23 @@ export class Execution {
       actor: this.live.persist(),
       queue: this.queue as unknown as Json,
       occurrences: [...this.occurrences] as Json,
-      effects: [...this.effectsById.values()].map((effect) => ({ ...effect, input: null, logic: null })) as unknown as Json,
+      effects: this.persistEffects(),
       timers: [...this.timersById.values()] as unknown as Json,
       signals: this.signals as unknown as Json,
       undecided: this.undecided,
       timersMade: this.timersMade,
+      failed: [...this.failed],
       ended: this.ended,
     }
+  }
+
+  /** What an effect is given is read off its actor again, unless that has gone before the event that says so. */
+  private persistEffects(): Json {
+    const asked = new Set(this.effectIds.values())
+    const kept = [...this.effectsById.values()].map(({ input, logic: _, ...effect }): KeptEffect =>
+      asked.has(effect.id) ? effect : { ...effect, gone: effect.kind === 'wait' ? input : null },
+    )
+    return kept as unknown as Json
   }
 
   /** What {@link Execution.persist} kept, with the events that it refers to: the first one, and that of the plan. */
@@ -429,7 +440,11 @@ export class Execution {
     execution.queue.push(...kept.queue)
     for (const [path, nth] of kept.occurrences) execution.occurrences.set(path, nth)
     const requests = new Map(execution.actor.requests().map((request) => [request.path, request]))
-    for (const effect of kept.effects) {
+    for (const { gone, ...effect } of kept.effects) {
+      if (gone !== undefined) {
+        execution.effectsById.set(effect.id, { ...effect, input: gone, logic: inert(effect.kind) })
+        continue
+      }
       const request = requests.get(effect.path)
       assert(request !== undefined, `the snapshot has no actor for effect ${effect.id}`)
       execution.effectsById.set(effect.id, { ...effect, input: request.input, logic: request.logic })
@@ -439,10 +454,14 @@ export class Execution {
     execution.signals = kept.signals
     execution.undecided = kept.undecided
     execution.timersMade = kept.timersMade
+    for (const node of kept.failed) execution.failed.add(node)
     execution.ended = kept.ended
     return execution
   }
 }
+
+/** `gone`: what an effect was given whose actor is no more. */
+type KeptEffect = Omit<Effect, 'input' | 'logic'> & { gone?: unknown }
 
 interface PersistedExecution {
   seq: number
@@ -450,11 +469,12 @@ interface PersistedExecution {
   actor: Json
   queue: Announcement[]
   occurrences: [string, number][]
-  effects: Effect[]
+  effects: KeptEffect[]
   timers: Timer[]
   signals: BufferedSignal[]
   undecided: string[]
   timersMade: number
+  failed: string[]
   ended: boolean
 }
 
