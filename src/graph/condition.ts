@@ -67,6 +67,7 @@ function answer(condition: unknown, scope: Scope, depth: number): boolean {
   if (!Array.isArray(argument)) return false
   if (operator === 'all') return argument.every((each) => answer(each, scope, depth + 1))
   if (operator === 'any') return argument.some((each) => answer(each, scope, depth + 1))
+  if (argument.length !== 2) return false
   const [left, right] = argument as [Template, Template]
   return Object.hasOwn(binary, operator) && (binary[operator]?.(resolve(left, scope), resolve(right, scope)) ?? false)
 }

@@ -39,13 +39,16 @@ const nouns: Record<string, string> = {
   object: 'an object',
   string: 'a text',
   number: 'a number',
+  boolean: 'a boolean',
   int: 'a whole number',
 }
 
 function typeSentence(issue: z.core.$ZodIssueInvalidType): { code: PlanIssueCode; message: string } {
-  const found = /received (\w+)$/.exec(issue.message)?.[1]
+  const found = /received (\w+)$/.exec(issue.message)?.[1] ?? ''
+  const noun = nouns[found] ?? found
+  // A number that is no whole one is still a number, so to say what was found would confuse.
   const but =
-    found === undefined || found === issue.expected ? '' : found === 'undefined' ? '; it is missing' : `, not ${found}`
+    found === 'undefined' ? '; it is missing' : issue.expected === 'int' && found === 'number' ? '' : `, not ${noun}`
   return { code: 'wrong_type', message: `This must be ${nouns[issue.expected] ?? issue.expected}${but}.` }
 }
 
