@@ -52,7 +52,11 @@ describe('templates and conditions', () => {
     fc.assert(
       fc.property(template({ ids, ofItem: true }), scopes, (value, scope) => {
         const asked = new Set<string>()
-        const result = resolve(value, { ...scope, output: (id) => (asked.add(id), scope.output(id)) })
+        const output = (id: string) => {
+          asked.add(id)
+          return scope.output(id)
+        }
+        const result = resolve(value, { ...scope, output })
         expect([...asked].sort()).toEqual(references(value).sort())
         if (result !== undefined) expect(JSON.parse(JSON.stringify(result))).toEqual(result)
       }),
