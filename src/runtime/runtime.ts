@@ -12,7 +12,7 @@ import { programsOf, snapshotKey } from '../replay/programs.ts'
 import { Slots, defaultPriority, priorities } from '../scheduler/slots.ts'
 import { Timers } from '../scheduler/timers.ts'
 import { type JobQuery, type JobRow, type JobStore, endStatuses, keyPart } from '../store/store.ts'
-import { Channels } from './channel.ts'
+import { type Channel, Channels } from './channel.ts'
 import { type Inspect, Inspection } from './inspection.ts'
 import { type HandleHost, JobHandle, type SendOptions, type Who } from './job-handle.ts'
 import { loadExecution } from './recovery.ts'
@@ -84,6 +84,8 @@ export class Runtime implements HandleHost {
   private readonly runners = new Map<string, Runner>()
   /** Jobs that wait for a slot or are being loaded, with what they were woken for. */
   private readonly waking = new Map<string, Set<Wake>>()
+  /** Channels that are being made, with what was published meanwhile. */
+  private readonly lookups = new Map<string, Set<Lookup>>()
   private readonly options: RuntimeOptions
   closed = false
 
@@ -138,14 +140,25 @@ export class Runtime implements HandleHost {
    */
   async job(jobId: string): Promise<JobHandle> {
     this.checkOpen()
-    const open = this.channels.get(jobId)
     const row = keyPart.test(jobId) ? await this.store.get(jobId) : undefined
     if (row === undefined) throw new AetherisError('JOB_NOT_FOUND', `There is no job "${jobId}".`, { jobId })
     const agent = this.agentOf(row)
-    if (open !== undefined) return new JobHandle(this, agent, open)
-    const runner = this.runners.get(jobId)
-    const execution = runner?.execution ?? (await loadExecution(this.store, programsOf(this.agents), row, snapshotKey(agent))).execution
-    return new JobHandle(this, agent, this.channels.open(jobId, new JobSnapshot(jobId, execution)))
+    return new JobHandle(this, agent, this.channels.get(jobId) ?? (await this.lookUp(jobId, agent)))
+  }
+
+  /** The channel of a job that nobody holds: from the store, since a runner may be ahead of what is durable. */
+  private async lookUp(jobId: string, agent: AnyAgent): Promise<Channel> {
+    const lookups = this.lookups.get(jobId) ?? new Set()
+    const lookup: Lookup = { published: undefined }
+    this.lookups.set(jobId, lookups.add(lookup))
+    try {
+      const row = (await this.store.get(jobId)) as JobRow
+      const { execution } = await loadExecution(this.store, programsOf(this.agents), row, snapshotKey(agent))
+      return this.channels.open(jobId, lookup.published ?? new JobSnapshot(jobId, execution))
+    } finally {
+      lookups.delete(lookup)
+      if (lookups.size === 0) this.lookups.delete(jobId)
+    }
   }
 
   /** The jobs of the store, in order of id. */
@@ -325,8 +338,10 @@ export class Runtime implements HandleHost {
     this.commits += 1
     this.timers.cleared(runner.jobId)
     const channel = this.channels.get(runner.jobId)
-    if (channel === undefined && !this.inspection.on) return
+    const lookups = this.lookups.get(runner.jobId)
+    if (channel === undefined && lookups === undefined && !this.inspection.on) return
     const snapshot = new JobSnapshot(runner.jobId, runner.execution)
+    for (const lookup of lookups ?? []) lookup.published = snapshot
     this.inspection.events(runner.jobId, runner.agent, events, snapshot)
     channel?.publish(snapshot, (error) => this.problem(runner.jobId, error))
   }
@@ -360,6 +375,10 @@ export class Runtime implements HandleHost {
 }
 
 type Wake = 'inbox' | 'timers'
+
+interface Lookup {
+  published: JobSnapshot | undefined
+}
 
 function checkSpawn(id: string, priority: number): void {
   if (typeof id !== 'string' || !keyPart.test(id)) {

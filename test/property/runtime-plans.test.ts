@@ -7,7 +7,8 @@ import type { JobEvent } from '../../src/event/event.ts'
 import { replay } from '../../src/replay/replay.ts'
 import { check } from '../support/property.ts'
 import { type Expected, type Sample, World, expected, graphOf, needsOf, planRunner, samples } from '../support/plans.ts'
-import { type Crash, type Outcome, runPlan } from '../support/plans-run.ts'
+import type { Crash } from '../support/crash-lives.ts'
+import { type Outcome, runPlan } from '../support/plans-run.ts'
 
 /** Random plans against a model that walks through them, with and without crashes. */
 
