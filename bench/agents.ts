@@ -33,5 +33,6 @@ export const fan = agent({
   input: z.object({ width: z.int() }),
   output: z.array(payload),
   tools: [step],
-  plan: (graph, { width }) => Array.from({ length: width }, (_, index) => graph.call(`s${index}`, step, { n: index, text })),
+  plan: (graph, { width }) =>
+    Array.from({ length: width }, (_, index) => graph.call(`s${index}`, step, { n: index, text })),
 })

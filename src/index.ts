@@ -1,12 +1,19 @@
-export { type Agent, type AgentOptions, type InputOf, type OutputOf, agent } from './agent/agent.ts'
-export { type MachineOptions, fromMachine } from './agent/machine-agent.ts'
-export type { PlanRequest, Planner } from './agent/planner.ts'
+export { type Agent, type AgentOptions, agent, type InputOf, type OutputOf } from './agent/agent.ts'
+export { fromMachine, type MachineOptions } from './agent/machine-agent.ts'
+export type { Planner, PlanRequest } from './agent/planner.ts'
 export { type Signal, signal } from './agent/signal.ts'
 export { type Tool, type ToolContext, type ToolOptions, tool } from './agent/tool.ts'
-export { AetherisError, type ErrorCode, type Issue, RetryableError, TerminalError, isAetherisError } from './base/error.ts'
+export {
+  AetherisError,
+  type ErrorCode,
+  type Issue,
+  isAetherisError,
+  RetryableError,
+  TerminalError,
+} from './base/error.ts'
 export type { JobEvent } from './event/event.ts'
 export type { TaskGraph } from './graph/graph.ts'
 export type { JobSnapshot } from './replay/job-snapshot.ts'
 export type { JobHandle } from './runtime/job-handle.ts'
-export { type Runtime, type RuntimeOptions, type SpawnOptions, openRuntime } from './runtime/runtime.ts'
+export { openRuntime, type Runtime, type RuntimeOptions, type SpawnOptions } from './runtime/runtime.ts'
 export type { JobStore } from './store/store.ts'

@@ -17,7 +17,12 @@ import { renderReport } from './report.ts'
 const ownModules = relative(process.cwd(), fileURLToPath(new URL('../../node_modules', import.meta.url))) || '.'
 
 const installed = z.object({ dir: z.string(), name: z.string(), version: z.string() })
-const licence = z.object({ name: z.string(), version: z.string(), declared: z.string().nullable(), detected: z.string().nullable() })
+const licence = z.object({
+  name: z.string(),
+  version: z.string(),
+  declared: z.string().nullable(),
+  detected: z.string().nullable(),
+})
 const outside = z.object({
   name: z.string(),
   version: z.string(),
@@ -81,7 +86,13 @@ const write = tool({
   output: z.object({ path: z.string() }),
   effect: 'idempotent',
   async run({ path, root, packages, names, outside, decision }, { idempotencyKey }) {
-    const text = renderReport({ root, packages, byLicence: names, outside, approvals: decision === undefined ? [] : [decision] })
+    const text = renderReport({
+      root,
+      packages,
+      byLicence: names,
+      outside,
+      approvals: decision === undefined ? [] : [decision],
+    })
     const target = resolve(path)
     // Written beside it and renamed, so that a reader sees the old report or the new one, never half of it.
     const temporary = `${target}.${idempotencyKey.replaceAll(/[^\w-]/g, '_')}.tmp`
@@ -120,7 +131,10 @@ export const licenceAudit = agent({
     // A policy that allows anything leaves nothing to ask, so its plan has no approval in it.
     const done = allow.includes('*')
       ? graph.call('write', write, written)
-      : graph.call('write', write, { ...written, decision: graph.wait('approval', approval, { when: judged.needsApproval }) })
+      : graph.call('write', write, {
+          ...written,
+          decision: graph.wait('approval', approval, { when: judged.needsApproval }),
+        })
     return { packages: judged.count, byLicence: judged.byLicence, outside: judged.outside, report: done.path }
   },
 })

@@ -1,9 +1,9 @@
-import { z } from 'zod'
+import type { z } from 'zod'
 import { AetherisError } from '../base/error.ts'
 import { limits } from '../base/limits.ts'
 import type { Program } from '../compile/actor.ts'
 import type { EffectClass } from '../event/event.ts'
-import { type Graph, buildGraph } from '../graph/builder.ts'
+import { buildGraph, type Graph } from '../graph/builder.ts'
 import type { RetryPolicy, TaskGraph } from '../graph/graph.ts'
 import type { Arg } from '../graph/ref.ts'
 import type { Planner } from './planner.ts'
@@ -84,13 +84,21 @@ export function agent<I extends z.ZodType, O extends z.ZodType>(options: AgentOp
 /** @internal Shared by both kinds of definition. */
 export function checkName(name: unknown, version: unknown): void {
   if (typeof name !== 'string' || !/^[A-Za-z][A-Za-z0-9_.-]*$/.test(name) || name.length > limits.idCharactersMax) {
-    throw new AetherisError('AGENT_INVALID', `An agent's name is a letter, then letters, digits, _, - or ., at most ${limits.idCharactersMax}; ${JSON.stringify(name)} is not.`)
+    throw new AetherisError(
+      'AGENT_INVALID',
+      `An agent's name is a letter, then letters, digits, _, - or ., at most ${limits.idCharactersMax}; ${JSON.stringify(name)} is not.`,
+    )
   }
-  if (!Number.isSafeInteger(version) || (version as number) < 0) invalid(name, 'its version must be a whole number from 0')
+  if (!Number.isSafeInteger(version) || (version as number) < 0)
+    invalid(name, 'its version must be a whole number from 0')
 }
 
 /** @internal */
-export function byName<T extends { name: string }>(agentName: string, what: string, list: readonly T[]): ReadonlyMap<string, T> {
+export function byName<T extends { name: string }>(
+  agentName: string,
+  what: string,
+  list: readonly T[],
+): ReadonlyMap<string, T> {
   const map = new Map<string, T>()
   for (const each of list) {
     if (map.has(each.name)) invalid(agentName, `two of its ${what}s are called "${each.name}"`)

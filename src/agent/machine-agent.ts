@@ -1,11 +1,11 @@
 import type { AnyStateMachine } from 'xstate'
 import { z } from 'zod'
-import type { Program } from '../compile/actor.ts'
 import { sha256 } from '../base/hash.ts'
+import type { Program } from '../compile/actor.ts'
 import { makeDurable } from '../compile/durable.ts'
 import type { EffectClass } from '../event/event.ts'
-import { retrySchema, type RetryPolicy } from '../graph/graph.ts'
-import { type Agent, type PromisePolicy, byName, checkName, invalid } from './agent.ts'
+import { type RetryPolicy, retrySchema } from '../graph/graph.ts'
+import { type Agent, byName, checkName, invalid, type PromisePolicy } from './agent.ts'
 import type { AnySignal } from './signal.ts'
 
 export interface MachineOptions<I extends z.ZodType, O extends z.ZodType> {

@@ -17,10 +17,16 @@ export type AnySignal = Signal<any>
  */
 export function signal<P extends z.ZodType>(name: string, payload: P): Signal<P> {
   if (typeof name !== 'string' || name === '' || name.length > limits.idCharactersMax) {
-    throw new AetherisError('AGENT_INVALID', `A signal's name has 1 to ${limits.idCharactersMax} characters; ${JSON.stringify(name)} does not.`)
+    throw new AetherisError(
+      'AGENT_INVALID',
+      `A signal's name has 1 to ${limits.idCharactersMax} characters; ${JSON.stringify(name)} does not.`,
+    )
   }
   if (isReserved(name)) {
-    throw new AetherisError('AGENT_INVALID', `The signal name "${name}" is reserved for the runtime; take one that does not start with xstate., job. or aetheris.`)
+    throw new AetherisError(
+      'AGENT_INVALID',
+      `The signal name "${name}" is reserved for the runtime; take one that does not start with xstate., job. or aetheris.`,
+    )
   }
   return Object.freeze({ name, payload })
 }

@@ -65,8 +65,19 @@ const optionsSchema = z.object({
 export function tool<I extends z.ZodType, O extends z.ZodType>(options: ToolOptions<I, O>): Tool<I, O> {
   const parsed = optionsSchema.safeParse(options)
   if (!parsed.success) {
-    throw new AetherisError('AGENT_INVALID', `Tool ${JSON.stringify(options?.name)} is not valid: ${z.prettifyError(parsed.error)}`)
+    throw new AetherisError(
+      'AGENT_INVALID',
+      `Tool ${JSON.stringify(options?.name)} is not valid: ${z.prettifyError(parsed.error)}`,
+    )
   }
   const { name, effect, retry, timeoutMs } = parsed.data
-  return Object.freeze({ name, effect, retry, timeoutMs, input: options.input, output: options.output, run: options.run })
+  return Object.freeze({
+    name,
+    effect,
+    retry,
+    timeoutMs,
+    input: options.input,
+    output: options.output,
+    run: options.run,
+  })
 }

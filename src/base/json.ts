@@ -159,7 +159,11 @@ export function isObject(value: unknown): value is JsonObject {
 }
 
 /** The path of the first difference between two JSON values, or undefined where they are equal. */
-export function firstDifference(a: unknown, b: unknown, path: (string | number)[] = []): (string | number)[] | undefined {
+export function firstDifference(
+  a: unknown,
+  b: unknown,
+  path: (string | number)[] = [],
+): (string | number)[] | undefined {
   if (Object.is(a, b)) return undefined
   if (Array.isArray(a) && Array.isArray(b)) {
     for (let index = 0; index < Math.max(a.length, b.length); index += 1) {

@@ -1,7 +1,7 @@
 import { type AnyActorRef, type AnyStateMachine, createActor } from 'xstate'
-import { type Outcome, inertLogicOf, type InertLogic, type InertSnapshot } from '../../machines/inert.ts'
+import { type InertLogic, type InertSnapshot, inertLogicOf, type Outcome } from '../../machines/inert.ts'
 import { jobMachine } from '../../machines/job.ts'
-import { AetherisError, type ErrorData, assert, toErrorData } from '../base/error.ts'
+import { AetherisError, assert, type ErrorData, toErrorData } from '../base/error.ts'
 import { type Json, toJson } from '../base/json.ts'
 import { collectActions } from './deferred.ts'
 import { pure } from './purity.ts'
@@ -156,7 +156,11 @@ export class JobActor {
       state = this.root.getPersistedSnapshot()
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause)
-      throw new AetherisError('MACHINE_UNSUPPORTED', `The state of machine "${this.program?.name}" cannot be kept: ${why}`, { cause })
+      throw new AetherisError(
+        'MACHINE_UNSUPPORTED',
+        `The state of machine "${this.program?.name}" cannot be kept: ${why}`,
+        { cause },
+      )
     }
     // Our own plans hold nothing but JSON already.
     if (this.program === undefined || this.program.compiled) return state as Json

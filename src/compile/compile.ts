@@ -1,6 +1,6 @@
-import { type Json, digest } from '../base/json.ts'
+import { digest, type Json } from '../base/json.ts'
 import type { Node, NodeKind, TaskGraph } from '../graph/graph.ts'
-import { type Lane, type Step, lanes } from '../graph/order.ts'
+import { type Lane, lanes, type Step } from '../graph/order.ts'
 
 /**
  * TaskGraph to MachineDefinition: a chain cover of the graph, each chain (lane) a sequence of states.
@@ -19,7 +19,12 @@ export interface MachineDefinition {
 }
 
 /** What a node does while it is under way, as the name of its state. */
-export const activeState: Record<NodeKind, string> = { call: 'running', map: 'running', wait: 'waiting', sleep: 'sleeping' }
+export const activeState: Record<NodeKind, string> = {
+  call: 'running',
+  map: 'running',
+  wait: 'waiting',
+  sleep: 'sleeping',
+}
 
 export function compile(graph: TaskGraph): MachineDefinition {
   const nodes = new Map(graph.nodes.map((node) => [node.id, node]))
@@ -65,7 +70,9 @@ function single(node: Node, next: string): { [key: string]: Json } {
   return {
     initial: 'blocked',
     states: {
-      blocked: { always: [...(node.when === undefined ? [] : [skip]), { guard: { type: 'ready', params }, target: active }] },
+      blocked: {
+        always: [...(node.when === undefined ? [] : [skip]), { guard: { type: 'ready', params }, target: active }],
+      },
       [active]: {
         invoke: { id: node.id, src: node.kind, onDone: { target: next, actions: [{ type: 'complete', params }] } },
       },

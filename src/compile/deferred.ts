@@ -34,7 +34,9 @@ const detached = new Proxy(
   {},
   {
     get(_, key) {
-      throw new Error(`A custom action used ${String(key)} of its actor. Send events with raise or sendTo, or signals to the job.`)
+      throw new Error(
+        `A custom action used ${String(key)} of its actor. Send events with raise or sendTo, or signals to the job.`,
+      )
     },
   },
 )

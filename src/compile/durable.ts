@@ -1,11 +1,4 @@
-import {
-  type AnyActorLogic,
-  type AnyStateMachine,
-  StateMachine,
-  assign,
-  createMachine,
-  enqueueActions,
-} from 'xstate'
+import { type AnyActorLogic, type AnyStateMachine, assign, createMachine, enqueueActions, StateMachine } from 'xstate'
 import { inert } from '../../machines/inert.ts'
 import { AetherisError } from '../base/error.ts'
 import { limits } from '../base/limits.ts'
@@ -28,12 +21,15 @@ export function makeDurable(machine: AnyStateMachine): AnyStateMachine {
   if (known !== undefined) return known
   const { actors, actions, guards, delays } = machine.implementations as unknown as Record<string, Part>
   const rebuild = new Rebuild(machine.id, delays ?? {})
-  const durable = createMachine(rebuild.state(machine.config as Part, []) as never, {
-    actors: mapValues(actors, (logic, name) => rebuild.actor(logic, `actor "${name}"`)),
-    actions: mapValues(actions, (action, name) => rebuild.action(action, `action "${name}"`)),
-    guards: mapValues(guards, (guard, name) => rebuild.pure(guard, `guard "${name}"`)),
-    delays,
-  } as never) as AnyStateMachine
+  const durable = createMachine(
+    rebuild.state(machine.config as Part, []) as never,
+    {
+      actors: mapValues(actors, (logic, name) => rebuild.actor(logic, `actor "${name}"`)),
+      actions: mapValues(actions, (action, name) => rebuild.action(action, `action "${name}"`)),
+      guards: mapValues(guards, (guard, name) => rebuild.pure(guard, `guard "${name}"`)),
+      delays,
+    } as never,
+  ) as AnyStateMachine
   rebuilt.set(machine, durable)
   return durable
 }
@@ -64,7 +60,10 @@ class Rebuild {
       copy['options'] = { maxIterations: limits.microstepsMax, ...(config['options'] as Part) }
     }
     copy['states'] = mapValues(config['states'] as Part, (value, key) => this.state(value as Part, [...path, key]))
-    copy['invoke'] = [...this.invokes(config['invoke'], at), ...this.timers(config['after'] as Part | undefined, path, at)]
+    copy['invoke'] = [
+      ...this.invokes(config['invoke'], at),
+      ...this.timers(config['after'] as Part | undefined, path, at),
+    ]
     delete copy['after']
     return withoutUndefined(copy)
   }
@@ -73,7 +72,8 @@ class Rebuild {
     return asArray(value).map((each) => {
       const config = each as Part
       const where = `invoke ${typeof config['src'] === 'string' ? `"${config['src']}" ` : ''}in ${at}`
-      if (config['onSnapshot'] !== undefined) this.refuse(`${where} has onSnapshot, whose events are not in the history`)
+      if (config['onSnapshot'] !== undefined)
+        this.refuse(`${where} has onSnapshot, whose events are not in the history`)
       return withoutUndefined({
         ...config,
         src: typeof config['src'] === 'string' ? config['src'] : this.actor(config['src'], where),
@@ -127,7 +127,8 @@ class Rebuild {
         return enqueueActions(this.pure(builtin['collect'], where) as never)
       case 'xstate.raise':
       case 'xstate.sendTo':
-        if (builtin['delay'] !== undefined) this.refuse(`${where} sends with a delay; use after, which is kept as a durable timer`)
+        if (builtin['delay'] !== undefined)
+          this.refuse(`${where} sends with a delay; use after, which is kept as a durable timer`)
         return value
       default:
         return 'resolve' in value ? value : deferAction(value as (...args: unknown[]) => unknown)
@@ -150,7 +151,9 @@ class Rebuild {
     const logic = value as AnyActorLogic
     if (isPromiseLogic(logic)) return inert('promise', logic)
     if (isReducerLogic(logic)) return logic
-    return this.refuse(`${where} is a callback or observable actor, whose events are not in the history; use a promise actor, or send signals to the job`)
+    return this.refuse(
+      `${where} is a callback or observable actor, whose events are not in the history; use a promise actor, or send signals to the job`,
+    )
   }
 
   private refuse(why: string): never {

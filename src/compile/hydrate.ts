@@ -8,7 +8,7 @@ import { holds } from '../graph/condition.ts'
 import type { Node, Scope, TaskGraph } from '../graph/graph.ts'
 import { dependencies } from '../graph/order.ts'
 import { resolve } from '../graph/template.ts'
-import { type MachineDefinition, compile } from './compile.ts'
+import { compile, type MachineDefinition } from './compile.ts'
 
 /** How a node of a plan ended. */
 export type NodeResult = { status: 'completed'; output: Json } | { status: 'skipped' } | { status: 'timedOut' }
@@ -125,10 +125,16 @@ function callRequest(node: Call, scope: Scope): CallRequest {
 function mapRequest(node: Extract<Node, { kind: 'map' }>, scope: Scope): MapInput {
   const items = resolve(node.over, scope)
   if (!Array.isArray(items)) {
-    throw new AetherisError('INPUT_INVALID', `The map node "${node.id}" needs a list to go over; its "over" gave ${items === undefined ? 'nothing' : `a ${typeof items}`}.`)
+    throw new AetherisError(
+      'INPUT_INVALID',
+      `The map node "${node.id}" needs a list to go over; its "over" gave ${items === undefined ? 'nothing' : `a ${typeof items}`}.`,
+    )
   }
   if (items.length > limits.mapItemsMax) {
-    throw new AetherisError('LIMIT_EXCEEDED', `The map node "${node.id}" has ${items.length} items; ${limits.mapItemsMax} are allowed.`)
+    throw new AetherisError(
+      'LIMIT_EXCEEDED',
+      `The map node "${node.id}" has ${items.length} items; ${limits.mapItemsMax} are allowed.`,
+    )
   }
   return {
     concurrency: node.concurrency ?? 10,

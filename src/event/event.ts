@@ -47,7 +47,12 @@ export const eventData = {
   'node.skipped': z.strictObject({ node: id }),
   'node.waiting': z.strictObject({ effect: id, signal: id }),
   'node.withdrawn': z.strictObject({ effect: id }),
-  'timer.armed': z.strictObject({ timer: id, effect: id, purpose: z.enum(['sleep', 'timeout', 'retry']), dueAt: count }),
+  'timer.armed': z.strictObject({
+    timer: id,
+    effect: id,
+    purpose: z.enum(['sleep', 'timeout', 'retry']),
+    dueAt: count,
+  }),
   'job.completed': z.strictObject({ output: json }),
   /** Also an input, where the runner gives up on a job. */
   'job.failed': z.strictObject({ error }),
@@ -114,10 +119,6 @@ const schemas = new Map(
   Object.entries(eventData).map(([type, data]) => [type, z.strictObject({ ...meta, type: z.literal(type), data })]),
 )
 
-export function isEventType(type: string): type is EventType {
-  return schemas.has(type)
-}
-
 /** The types with which a job ends. */
 export const endTypes: ReadonlySet<string> = new Set(['job.completed', 'job.failed', 'job.cancelled'])
 
@@ -130,7 +131,10 @@ export function parseEvent(value: unknown): JobEvent {
   const where = `Event ${String(seq)} of job "${String(jobId)}"`
   const schema = schemas.get(String(type))
   if (schema === undefined) {
-    throw new AetherisError('EVENT_INVALID', `${where} has the unknown type "${String(type)}". A newer version may have written it.`)
+    throw new AetherisError(
+      'EVENT_INVALID',
+      `${where} has the unknown type "${String(type)}". A newer version may have written it.`,
+    )
   }
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data as JobEvent
@@ -140,5 +144,9 @@ export function parseEvent(value: unknown): JobEvent {
     message: issue.message,
   }))
   const first = issues[0]
-  throw new AetherisError('EVENT_INVALID', `${where} (${String(type)}) is not valid: ${first?.path.join('.')}: ${first?.message}.`, { issues })
+  throw new AetherisError(
+    'EVENT_INVALID',
+    `${where} (${String(type)}) is not valid: ${first?.path.join('.')}: ${first?.message}.`,
+    { issues },
+  )
 }

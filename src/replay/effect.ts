@@ -1,7 +1,7 @@
 import type { InertLogic, RequestKind } from '../../machines/inert.ts'
+import type { Json } from '../base/json.ts'
 import type { EffectClass } from '../event/event.ts'
 import type { RetryPolicy } from '../graph/graph.ts'
-import type { Json } from '../base/json.ts'
 
 /**
  * Where a pending effect stands.
@@ -10,7 +10,16 @@ import type { Json } from '../base/json.ts'
  * be performed again. waiting, sleeping: for a signal, a
  * timer. unknown: an attempt of a `once` effect has no recorded outcome. answered: its outcome is about to be recorded.
  */
-export type EffectStatus = 'requested' | 'started' | 'backoff' | 'ready' | 'interrupted' | 'waiting' | 'sleeping' | 'unknown' | 'answered'
+export type EffectStatus =
+  | 'requested'
+  | 'started'
+  | 'backoff'
+  | 'ready'
+  | 'interrupted'
+  | 'waiting'
+  | 'sleeping'
+  | 'unknown'
+  | 'answered'
 
 export type EffectKind = RequestKind
 

@@ -1,10 +1,10 @@
 import type { AnyActorRef } from 'xstate'
 import { inert } from '../../machines/inert.ts'
-import { type ErrorData, assert } from '../base/error.ts'
-import { type Json, canonical, firstDifference } from '../base/json.ts'
+import { assert, type ErrorData } from '../base/error.ts'
+import { canonical, firstDifference, type Json } from '../base/json.ts'
 import { JobActor, type Program, type Request } from '../compile/actor.ts'
 import type { PlanContext } from '../compile/hydrate.ts'
-import { type EventBody, type EventData, type NewEvent, endTypes } from '../event/event.ts'
+import { type EventBody, type EventData, endTypes, type NewEvent } from '../event/event.ts'
 import type { TaskGraph } from '../graph/graph.ts'
 import type { BufferedSignal, Effect, Timer, WaitInput } from './effect.ts'
 
@@ -146,7 +146,8 @@ export class Execution {
   /** A recorded event that refers to something the replayed job does not have. */
   private misfit({ type, data }: NewEvent): string | undefined {
     if ((this.actor === undefined) !== (type === 'job.created')) return 'type'
-    if (this.ended) return 'type'
+    // What a call gives after all is worth knowing also of a job that has ended.
+    if (this.ended) return type === 'node.late_result' ? undefined : 'type'
     if ('effect' in data && type !== 'timer.armed' && type !== 'node.late_result' && type !== 'node.withdrawn') {
       return this.effectsById.has(data.effect) ? undefined : 'data.effect'
     }
@@ -233,7 +234,11 @@ export class Execution {
     for (const effect of this.effectsById.values()) {
       if (effect.status !== 'started') continue
       if (effect.class !== 'once') this.change(effect.id, { status: 'interrupted', cause: this.seq })
-      else this.announce({ type: 'node.outcome_unknown', data: { effect: effect.id, attempt: effect.attempt, reason: 'crash' } })
+      else
+        this.announce({
+          type: 'node.outcome_unknown',
+          data: { effect: effect.id, attempt: effect.attempt, reason: 'crash' },
+        })
     }
   }
 
@@ -276,7 +281,11 @@ export class Execution {
     const timer = this.timersById.get(id) as Timer
     this.timersById.delete(id)
     if (timer.purpose === 'retry') this.change(timer.effect, { status: 'ready', cause: this.seq })
-    else this.settle(timer.effect, { type: 'aetheris.done', output: timer.purpose === 'sleep' ? null : { timedOut: true } })
+    else
+      this.settle(timer.effect, {
+        type: 'aetheris.done',
+        output: timer.purpose === 'sleep' ? null : { timedOut: true },
+      })
   }
 
   private retry({ effect, delayMs }: EventData<'node.retried'>, at: number): void {
@@ -285,7 +294,10 @@ export class Execution {
     this.arm(effect, 'retry', at + delayMs)
   }
 
-  private settle(id: string, outcome: { type: 'aetheris.done'; output: unknown } | { type: 'aetheris.error'; error: ErrorData }): void {
+  private settle(
+    id: string,
+    outcome: { type: 'aetheris.done'; output: unknown } | { type: 'aetheris.error'; error: ErrorData },
+  ): void {
     const { path } = this.effectsById.get(id) as Effect
     this.forget(id)
     this.live.settle(path, outcome)
@@ -306,9 +318,20 @@ export class Execution {
     this.occurrences.set(path, nth)
     const id = nth === 1 ? path : `${path}#${nth}`
     this.effectIds.set(ref, id)
-    const effect: Effect = { id, path, kind: logic.requests, input, logic, status: 'requested', attempt: 0, failures: 0, cause: this.seq }
+    const effect: Effect = {
+      id,
+      path,
+      kind: logic.requests,
+      input,
+      logic,
+      status: 'requested',
+      attempt: 0,
+      failures: 0,
+      cause: this.seq,
+    }
     this.effectsById.set(id, effect)
-    if (effect.kind === 'plan') this.announce({ type: 'plan.requested', data: { planner: (input as { planner: string }).planner } })
+    if (effect.kind === 'plan')
+      this.announce({ type: 'plan.requested', data: { planner: (input as { planner: string }).planner } })
     if (effect.kind === 'sleep') this.arm(id, 'sleep', at + (input as { ms: number }).ms)
     if (effect.kind === 'wait') {
       const { signal, timeoutMs } = input as WaitInput
@@ -335,7 +358,8 @@ export class Execution {
   private announceSkipped(): void {
     if (this.undecided.length === 0) return
     const nodes = (this.live.context as PlanContext | undefined)?.nodes ?? {}
-    for (const node of this.undecided) if (nodes[node]?.status === 'skipped') this.announce({ type: 'node.skipped', data: { node } })
+    for (const node of this.undecided)
+      if (nodes[node]?.status === 'skipped') this.announce({ type: 'node.skipped', data: { node } })
     this.undecided = this.undecided.filter((node) => !(node in nodes))
   }
 
@@ -353,11 +377,16 @@ export class Execution {
     for (const effect of this.effectsById.values()) {
       if (effect.status !== 'waiting') continue
       const { signal } = effect.input as WaitInput
-      const found = this.signals.find((each) => each.name === signal && !given.has(each) && !this.promised.has(each.seq))
+      const found = this.signals.find(
+        (each) => each.name === signal && !given.has(each) && !this.promised.has(each.seq),
+      )
       if (found === undefined) continue
       given.add(found)
       effect.status = 'answered'
-      this.queue.push({ cause: found.seq, body: { type: 'node.completed', data: { effect: effect.id, attempt: 1, output: found.payload } } })
+      this.queue.push({
+        cause: found.seq,
+        body: { type: 'node.completed', data: { effect: effect.id, attempt: 1, output: found.payload } },
+      })
     }
   }
 
@@ -419,22 +448,31 @@ export class Execution {
   /** What an effect is given is read off its actor again, unless that has gone before the event that says so. */
   private persistEffects(): Json {
     const asked = new Set(this.effectIds.values())
-    const kept = [...this.effectsById.values()].map(({ input, logic: _, ...effect }): KeptEffect =>
-      asked.has(effect.id) ? effect : { ...effect, gone: effect.kind === 'wait' ? input : null },
+    const kept = [...this.effectsById.values()].map(
+      ({ input, logic: _, ...effect }): KeptEffect =>
+        asked.has(effect.id) ? effect : { ...effect, gone: effect.kind === 'wait' ? input : null },
     )
     return kept as unknown as Json
   }
 
   /** What {@link Execution.persist} kept, with the events that it refers to: the first one, and that of the plan. */
-  static restore(programs: Programs, state: Json, created: EventData<'job.created'>, plan?: EventData<'plan.adopted'>): Execution {
+  static restore(
+    programs: Programs,
+    state: Json,
+    created: EventData<'job.created'>,
+    plan?: EventData<'plan.adopted'>,
+  ): Execution {
     const kept = state as unknown as PersistedExecution
     const execution = new Execution(programs)
     execution.created = created
     execution.planSeq = kept.planSeq ?? undefined
     if (plan !== undefined) execution.setPlan(plan.graph as unknown as TaskGraph)
-    const program = plan === undefined
-      ? created.machine === undefined ? undefined : programs.ofMachine(created.agent)
-      : programs.ofPlan(execution.graph as TaskGraph, plan.hash)
+    const program =
+      plan === undefined
+        ? created.machine === undefined
+          ? undefined
+          : programs.ofMachine(created.agent)
+        : programs.ofPlan(execution.graph as TaskGraph, plan.hash)
     execution.actor = JobActor.restore(program, kept.actor)
     execution.seq = kept.seq
     execution.queue.push(...kept.queue)
@@ -492,7 +530,12 @@ const movesMachine: ReadonlySet<string> = new Set([
 function differs(seq: number, at: string[], recorded: unknown, replayed: unknown): Divergence | undefined {
   const path = firstDifference(recorded, replayed, at)
   if (path === undefined) return undefined
-  return { seq, path: path.join('.'), recorded: pick(recorded, path.slice(at.length)), replayed: pick(replayed, path.slice(at.length)) }
+  return {
+    seq,
+    path: path.join('.'),
+    recorded: pick(recorded, path.slice(at.length)),
+    replayed: pick(replayed, path.slice(at.length)),
+  }
 }
 
 function pick(value: unknown, path: (string | number)[]): unknown {

@@ -1,5 +1,5 @@
 import type { ErrorData } from '../base/error.ts'
-import { type Json, isObject } from '../base/json.ts'
+import { isObject, type Json } from '../base/json.ts'
 import type { PlanContext } from '../compile/hydrate.ts'
 import type { TaskGraph } from '../graph/graph.ts'
 import type { EffectKind, EffectStatus, WaitInput } from './effect.ts'
@@ -18,7 +18,17 @@ export interface Pending {
 }
 
 /** Where each node of a plan stands. A node in none of these words shows the status of its effect. */
-export type NodeStatus = 'blocked' | 'running' | 'waiting' | 'sleeping' | 'backoff' | 'unknown' | 'completed' | 'skipped' | 'timedOut' | 'failed'
+export type NodeStatus =
+  | 'blocked'
+  | 'running'
+  | 'waiting'
+  | 'sleeping'
+  | 'backoff'
+  | 'unknown'
+  | 'completed'
+  | 'skipped'
+  | 'timedOut'
+  | 'failed'
 
 /**
  * What a job looks like after one of its events.
@@ -93,7 +103,12 @@ function pendingOf(execution: Execution): Pending[] {
   }))
 }
 
-function nodesOf(graph: TaskGraph | undefined, context: PlanContext | undefined, pending: readonly Pending[], failed: ReadonlySet<string>): Record<string, NodeStatus> {
+function nodesOf(
+  graph: TaskGraph | undefined,
+  context: PlanContext | undefined,
+  pending: readonly Pending[],
+  failed: ReadonlySet<string>,
+): Record<string, NodeStatus> {
   if (graph === undefined) return {}
   const results = context?.nodes ?? {}
   const active = new Map<string, EffectStatus>()
@@ -107,4 +122,10 @@ function nodesOf(graph: TaskGraph | undefined, context: PlanContext | undefined,
   return nodes
 }
 
-const shown: Partial<Record<EffectStatus, NodeStatus>> = { requested: 'running', started: 'running', ready: 'running', interrupted: 'running', answered: 'waiting' }
+const shown: Partial<Record<EffectStatus, NodeStatus>> = {
+  requested: 'running',
+  started: 'running',
+  ready: 'running',
+  interrupted: 'running',
+  answered: 'waiting',
+}

@@ -9,7 +9,12 @@ const compilerVersion = 'plan/1'
 /** The programs of a set of agents. A plan needs no agent: a job carries its own. */
 export function programsOf(agents: ReadonlyMap<string, AnyAgent>): Programs {
   return {
-    ofPlan: (graph, hash): Program => ({ hash: compilerVersion, name: 'plan', body: machineOf(graph, hash), compiled: true }),
+    ofPlan: (graph, hash): Program => ({
+      hash: compilerVersion,
+      name: 'plan',
+      body: machineOf(graph, hash),
+      compiled: true,
+    }),
     ofMachine: (name) => agents.get(name)?.program,
   }
 }

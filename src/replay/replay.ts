@@ -31,7 +31,11 @@ type Events = AsyncIterable<JobEvent> | Iterable<JobEvent>
  * @throws AetherisError EVENT_INVALID when the history is empty or does not begin with job.created; AGENT_UNKNOWN
  * when it is of another agent.
  */
-export async function replay<A extends AnyAgent>(agent: A, events: Events, options: ReplayOptions = {}): Promise<Replay<OutputOf<A>>> {
+export async function replay<A extends AnyAgent>(
+  agent: A,
+  events: Events,
+  options: ReplayOptions = {},
+): Promise<Replay<OutputOf<A>>> {
   const until = options.until ?? Number.POSITIVE_INFINITY
   const execution = new Execution(programsOf(new Map([[agent.name, agent]])))
   let divergence: Divergence | undefined
@@ -42,14 +46,18 @@ export async function replay<A extends AnyAgent>(agent: A, events: Events, optio
     divergence = execution.follow(event)
     if (divergence !== undefined) break
   }
-  if (jobId === '') throw new AetherisError('EVENT_INVALID', 'The history is empty; a job has at least the event job.created.')
+  if (jobId === '')
+    throw new AetherisError('EVENT_INVALID', 'The history is empty; a job has at least the event job.created.')
   const snapshot = new JobSnapshot<OutputOf<A>>(jobId, execution)
   return { snapshot, pending: snapshot.pending, events: execution.seq, divergence }
 }
 
 function checkFirst(agent: AnyAgent, event: JobEvent): string {
   if (event.type !== 'job.created' || event.seq !== 0) {
-    throw new AetherisError('EVENT_INVALID', `A history begins with job.created at seq 0; this one begins with ${event.type} at seq ${event.seq}.`)
+    throw new AetherisError(
+      'EVENT_INVALID',
+      `A history begins with job.created at seq 0; this one begins with ${event.type} at seq ${event.seq}.`,
+    )
   }
   if (event.data.agent !== agent.name) {
     throw new AetherisError('AGENT_UNKNOWN', `The history is of agent "${event.data.agent}", not of "${agent.name}".`)

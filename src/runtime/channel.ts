@@ -26,6 +26,10 @@ export class Channel {
   }
 
   subscribe(observer: JobObserver): () => void {
+    if (this.snapshot.status !== 'active') {
+      tellEnd(observer, this.snapshot)
+      return () => {}
+    }
     this.observers.add(observer)
     this.onUse(this, true)
     return () => {
@@ -39,12 +43,13 @@ export class Channel {
     for (const observer of [...this.observers]) {
       try {
         observer.next?.(snapshot)
-        if (snapshot.status === 'done') observer.complete?.()
-        else if (snapshot.status !== 'active') observer.error?.(snapshot.error ?? new Error('cancelled'))
+        tellEnd(observer, snapshot)
       } catch (error) {
         onProblem(error)
       }
     }
+    // Like XState's actors: nothing comes after the end.
+    if (snapshot.status !== 'active') this.observers.clear()
     this.wake()
   }
 
@@ -68,6 +73,11 @@ export class Channel {
     this.wakers.clear()
     this.onUse(this, this.inUse)
   }
+}
+
+function tellEnd(observer: JobObserver, { status, error }: JobSnapshot): void {
+  if (status === 'done') observer.complete?.()
+  else if (status !== 'active') observer.error?.(error ?? new Error('cancelled'))
 }
 
 /**

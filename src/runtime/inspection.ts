@@ -33,7 +33,10 @@ export class Inspection {
   events(jobId: string, agent: AnyAgent, events: readonly NewEvent[], snapshot: JobSnapshot): void {
     const { inspect } = this
     if (inspect === undefined) return
-    const common = { rootId: jobId, actorRef: { id: jobId, sessionId: jobId, src: agent.name, getSnapshot: () => snapshot } }
+    const common = {
+      rootId: jobId,
+      actorRef: { id: jobId, sessionId: jobId, src: agent.name, getSnapshot: () => snapshot },
+    }
     for (const event of events) {
       if (event.type === 'job.created') inspect({ type: '@xstate.actor', ...common })
       inspect({ type: '@xstate.event', ...common, sourceRef: undefined, event })

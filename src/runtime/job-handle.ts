@@ -26,7 +26,13 @@ export interface EventsOptions {
 
 /** What a handle needs from its runtime. */
 export interface HandleHost {
-  signal(jobId: string, agent: AnyAgent, signal: AnySignal | string, payload: unknown, options: SendOptions): Promise<void>
+  signal(
+    jobId: string,
+    agent: AnyAgent,
+    signal: AnySignal | string,
+    payload: unknown,
+    options: SendOptions,
+  ): Promise<void>
   command(jobId: string, kind: 'pause' | 'resume' | 'cancel', who: Who): Promise<void>
   read(jobId: string, from: number): AsyncIterable<JobEvent[]>
   readonly closed: boolean
@@ -56,8 +62,10 @@ export class JobHandle<A extends AnyAgent = AnyAgent> {
     return this.channel.snapshot as JobSnapshot<OutputOf<A>>
   }
 
-  /** Calls back after each durable step. `complete` comes when the job has completed, `error` when it failed or was cancelled. */
-  subscribe(observer: JobObserver<OutputOf<A>> | ((snapshot: JobSnapshot<OutputOf<A>>) => void)): { unsubscribe(): void } {
+  /** Calls back after each durable step. `complete` comes when the job has completed, `error` when it failed or was cancelled; at once where it has ended already. */
+  subscribe(observer: JobObserver<OutputOf<A>> | ((snapshot: JobSnapshot<OutputOf<A>>) => void)): {
+    unsubscribe(): void
+  } {
     const full = typeof observer === 'function' ? { next: observer } : observer
     return { unsubscribe: this.channel.subscribe(full as JobObserver) }
   }
@@ -71,9 +79,17 @@ export class JobHandle<A extends AnyAgent = AnyAgent> {
       const snapshot = this.getSnapshot()
       if (predicate(snapshot)) return snapshot
       if (snapshot.status !== 'active') {
-        throw new AetherisError('JOB_SETTLED', `Job "${this.id}" is ${JSON.stringify(snapshot.value)} and never reached the state that was waited for.`, { jobId: this.id })
+        throw new AetherisError(
+          'JOB_SETTLED',
+          `Job "${this.id}" is ${JSON.stringify(snapshot.value)} and never reached the state that was waited for.`,
+          { jobId: this.id },
+        )
       }
-      if (this.host.closed) throw new AetherisError('RUNTIME_CLOSED', `The runtime was closed while job "${this.id}" went on; open it again to wait on.`)
+      if (this.host.closed)
+        throw new AetherisError(
+          'RUNTIME_CLOSED',
+          `The runtime was closed while job "${this.id}" went on; open it again to wait on.`,
+        )
       await this.channel.next()
     }
   }
@@ -84,13 +100,21 @@ export class JobHandle<A extends AnyAgent = AnyAgent> {
    */
   async result(): Promise<OutputOf<A>> {
     const end = await this.waitFor(({ status }) => status !== 'active')
-    if (end.status === 'stopped') throw new AetherisError('JOB_CANCELLED', `Job "${this.id}" was cancelled.`, { jobId: this.id })
+    if (end.status === 'stopped')
+      throw new AetherisError('JOB_CANCELLED', `Job "${this.id}" was cancelled.`, { jobId: this.id })
     if (end.error !== undefined) {
-      throw new AetherisError('JOB_FAILED', `Job "${this.id}" failed: ${end.error.message}`, { jobId: this.id, cause: fromErrorData(end.error) })
+      throw new AetherisError('JOB_FAILED', `Job "${this.id}" failed: ${end.error.message}`, {
+        jobId: this.id,
+        cause: fromErrorData(end.error),
+      })
     }
     const output = this.agent.output.safeParse(end.output)
     if (output.success) return output.data
-    throw new AetherisError('OUTPUT_INVALID', `The output of job "${this.id}" does not match the schema of agent "${this.agent.name}": ${output.error.message}`, { jobId: this.id })
+    throw new AetherisError(
+      'OUTPUT_INVALID',
+      `The output of job "${this.id}" does not match the schema of agent "${this.agent.name}": ${output.error.message}`,
+      { jobId: this.id },
+    )
   }
 
   /**

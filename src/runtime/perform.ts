@@ -3,11 +3,11 @@ import { z } from 'zod'
 import type { AnyAgent } from '../agent/agent.ts'
 import type { ToolContext } from '../agent/tool.ts'
 import type { Clock } from '../base/clock.ts'
-import { AetherisError, type ErrorData, assert, RetryableError, TerminalError, toErrorData } from '../base/error.ts'
-import { type Json, deepFreeze, toJson } from '../base/json.ts'
+import { AetherisError, assert, type ErrorData, RetryableError, TerminalError, toErrorData } from '../base/error.ts'
+import { deepFreeze, type Json, toJson } from '../base/json.ts'
 import type { EffectClass } from '../event/event.ts'
-import { parseGraph } from '../graph/validate.ts'
 import type { RetryPolicy, TaskGraph } from '../graph/graph.ts'
+import { parseGraph } from '../graph/validate.ts'
 import type { CallInput, Effect } from '../replay/effect.ts'
 
 /**
@@ -23,6 +23,8 @@ export type AttemptResult =
   | { type: 'failed'; error: ErrorData; retryable: boolean; retryAfterMs?: number }
   /** The attempt ran out of time; whether it took effect is not known. */
   | { type: 'timedOut'; error: ErrorData }
+  /** It was called off, and nobody waits for what it gives. */
+  | { type: 'aborted' }
 
 /** How an effect is to be performed: taken from its tool, its planner, or the policy of its promise actor. */
 export interface Performance {
@@ -46,7 +48,10 @@ export function performanceOf(agent: AnyAgent, effect: Effect, jobInput: Json): 
 function called(agent: AnyAgent, { tool: name, input, retry, timeoutMs }: CallInput): Performance {
   const tool = agent.tools.get(name)
   if (tool === undefined) {
-    const error = new AetherisError('AGENT_INVALID', `Agent "${agent.name}" has no tool "${name}", which the plan of this job calls.`)
+    const error = new AetherisError(
+      'AGENT_INVALID',
+      `Agent "${agent.name}" has no tool "${name}", which the plan of this job calls.`,
+    )
     return failing(name, input, error)
   }
   return {
@@ -60,7 +65,8 @@ function called(agent: AnyAgent, { tool: name, input, retry, timeoutMs }: CallIn
       if (!given.success) return failed(schemaError('INPUT_INVALID', `The input of tool "${name}"`, given.error), false)
       const returned: unknown = await tool.run(given.data, context)
       const output = tool.output.safeParse(returned)
-      if (!output.success) return failed(schemaError('OUTPUT_INVALID', `What tool "${name}" returned`, output.error), false)
+      if (!output.success)
+        return failed(schemaError('OUTPUT_INVALID', `What tool "${name}" returned`, output.error), false)
       return { type: 'done', output: toJson(output.data, `What tool "${name}" returned`) }
     },
   }
@@ -87,6 +93,7 @@ function promised(agent: AnyAgent, effect: Effect): Performance {
     async run({ abortSignal }) {
       const actor = createActor(logic, { input: deepFreeze(input) })
       const output = toPromise(actor)
+      // A stopped actor never settles; whoever called it off does not wait for it.
       abortSignal.addEventListener('abort', () => actor.stop(), { once: true })
       actor.start()
       return { type: 'done', output: toJson(await output, `What ${name} gave`) }
@@ -101,7 +108,11 @@ function failing(name: string, input: Json, error: unknown): Performance {
 
 function planning(agent: AnyAgent, input: Json): Performance {
   const { planner } = agent
-  const tools = [...agent.tools.values()].map((tool) => ({ name: tool.name, input: jsonSchema(tool.input), output: jsonSchema(tool.output) }))
+  const tools = [...agent.tools.values()].map((tool) => ({
+    name: tool.name,
+    input: jsonSchema(tool.input),
+    output: jsonSchema(tool.output),
+  }))
   return {
     name: planner?.name ?? agent.name,
     class: 'read',
@@ -109,7 +120,8 @@ function planning(agent: AnyAgent, input: Json): Performance {
     timeoutMs: undefined,
     input: null,
     async run({ jobId, abortSignal }) {
-      if (planner === undefined) return failed(new AetherisError('AGENT_INVALID', `Agent "${agent.name}" has no planner.`), false)
+      if (planner === undefined)
+        return failed(new AetherisError('AGENT_INVALID', `Agent "${agent.name}" has no planner.`), false)
       const answer = await planner.plan({ jobId, input, tools, signals: [...agent.signals.keys()], abortSignal })
       const known = { tools: new Set(agent.tools.keys()), signals: new Set(agent.signals.keys()) }
       return { type: 'planned', graph: parseGraph(answer, known) }
@@ -122,22 +134,50 @@ function jsonSchema(schema: z.ZodType): Json {
   return z.toJSONSchema(schema, { target: 'draft-7', io: 'input', unrepresentable: 'any' }) as unknown as Json
 }
 
-/** Runs one attempt under its timeout. Never rejects. */
-export async function attempt(performance: Performance, context: Omit<ToolContext, 'abortSignal'>, abort: AbortController, clock: Clock): Promise<AttemptResult> {
-  const { timeoutMs } = performance
+/**
+ * Runs one attempt until it ends, runs out of time or is called off. Never rejects. What an attempt gives after that
+ * changes nothing any more, but whoever has to find out what happened wants to know it: it goes to `late`.
+ */
+export async function attempt(
+  performance: Performance,
+  context: Omit<ToolContext, 'abortSignal'>,
+  abort: AbortController,
+  clock: Clock,
+  late: (result: AttemptResult) => void,
+): Promise<AttemptResult> {
+  const { signal: abortSignal } = abort
   const run = Promise.resolve()
-    .then(() => performance.run({ ...context, abortSignal: abort.signal }))
-    .catch(failureOf)
-  if (timeoutMs === undefined) return run
-  let cancel = () => {}
-  const late = new Promise<AttemptResult>((resolve) => {
-    cancel = clock.setTimer(() => {
-      const error = new AetherisError('TOOL_TIMEOUT', `${performance.name} took longer than ${timeoutMs} ms.`)
-      abort.abort(error)
+    .then(() => performance.run({ ...context, abortSignal }))
+    .catch((thrown) => (abortSignal.aborted && thrown === abortSignal.reason ? aborted : failureOf(thrown)))
+  const { ended, clear } = early(performance, abort, clock)
+  const first = await Promise.race([
+    run.then((result) => ({ result, over: true })),
+    ended.then((result) => ({ result, over: false })),
+  ])
+  clear()
+  if (!first.over) void run.then((result) => result.type !== 'aborted' && late(result))
+  return first.result
+}
+
+const aborted: AttemptResult = { type: 'aborted' }
+
+/** The end of an attempt that does not end by itself. */
+function early(
+  { name, timeoutMs }: Performance,
+  abort: AbortController,
+  clock: Clock,
+): { ended: Promise<AttemptResult>; clear: () => void } {
+  let clear = () => {}
+  const ended = new Promise<AttemptResult>((resolve) => {
+    abort.signal.addEventListener('abort', () => resolve(aborted), { once: true })
+    if (timeoutMs === undefined) return
+    clear = clock.setTimer(() => {
+      const error = new AetherisError('TOOL_TIMEOUT', `${name} took longer than ${timeoutMs} ms.`)
       resolve({ type: 'timedOut', error: toErrorData(error) })
+      abort.abort(error)
     }, timeoutMs)
   })
-  return Promise.race([run, late]).finally(cancel)
+  return { ended, clear: () => clear() }
 }
 
 function failureOf(thrown: unknown): AttemptResult {

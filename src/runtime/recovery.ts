@@ -1,5 +1,5 @@
-import type { EventData, EventType, JobEvent } from '../event/event.ts'
 import { AetherisError } from '../base/error.ts'
+import type { EventData, EventType, JobEvent } from '../event/event.ts'
 import { Execution, type Programs } from '../replay/execution.ts'
 import { foldInto } from '../replay/replay.ts'
 import type { JobRow, JobStore, StoredSnapshot } from '../store/store.ts'
@@ -16,21 +16,37 @@ export async function loadExecution(
 ): Promise<{ execution: Execution; snapshotSeq: number }> {
   const snapshot = await store.snapshot(row.id, machine)
   const execution = snapshot === undefined ? new Execution(programs) : await restored(store, programs, row.id, snapshot)
-  for await (const events of store.read(row.id, { from: execution.seq, to: row.seq })) foldInto(execution, events, row.id)
+  for await (const events of store.read(row.id, { from: execution.seq, to: row.seq }))
+    foldInto(execution, events, row.id)
   execution.takeActions() // custom actions ran, or were lost, with the process that recorded them
   return { execution, snapshotSeq: snapshot?.seq ?? 0 }
 }
 
-async function restored(store: JobStore, programs: Programs, jobId: string, { state }: StoredSnapshot): Promise<Execution> {
+async function restored(
+  store: JobStore,
+  programs: Programs,
+  jobId: string,
+  { state }: StoredSnapshot,
+): Promise<Execution> {
   const { planSeq } = state as { planSeq: number | null }
   const created = await eventAt(store, jobId, 0, 'job.created')
   const plan = planSeq === null ? undefined : await eventAt(store, jobId, planSeq, 'plan.adopted')
   return Execution.restore(programs, state, created, plan)
 }
 
-async function eventAt<T extends EventType>(store: JobStore, jobId: string, seq: number, type: T): Promise<EventData<T>> {
+async function eventAt<T extends EventType>(
+  store: JobStore,
+  jobId: string,
+  seq: number,
+  type: T,
+): Promise<EventData<T>> {
   let found: JobEvent | undefined
   for await (const [event] of store.read(jobId, { from: seq, to: seq + 1 })) found = event
-  if (found?.type !== type) throw new AetherisError('STORE_CORRUPT', `Event ${seq} of job "${jobId}" should be ${type} and is ${found?.type}.`, { jobId, seq })
+  if (found?.type !== type)
+    throw new AetherisError(
+      'STORE_CORRUPT',
+      `Event ${seq} of job "${jobId}" should be ${type} and is ${found?.type}.`,
+      { jobId, seq },
+    )
   return found.data as EventData<T>
 }

@@ -2,14 +2,14 @@ import type { AnyAgent } from '../agent/agent.ts'
 import { attemptsOf, retryDelayMs } from '../agent/retry.ts'
 import type { Clock } from '../base/clock.ts'
 import { isAetherisError } from '../base/error.ts'
-import { type Json, digest } from '../base/json.ts'
-import { type Random, newId } from '../base/random.ts'
+import { digest, type Json } from '../base/json.ts'
+import { newId, type Random } from '../base/random.ts'
 import type { EventBody, NewEvent } from '../event/event.ts'
 import type { Effect } from '../replay/effect.ts'
 import type { Execution } from '../replay/execution.ts'
 import type { Slots } from '../scheduler/slots.ts'
 import type { Commit, InboxMessage, JobRow, JobStatus, JobStore, Lease } from '../store/store.ts'
-import { type AttemptResult, type Performance, attempt, performanceOf } from './perform.ts'
+import { type AttemptResult, attempt, type Performance, performanceOf } from './perform.ts'
 
 /**
  * Advances one job: takes what has come in, steps the execution, commits, and only then performs.
@@ -33,15 +33,18 @@ export interface RunnerHost {
   /** The commit is durable. */
   committed(runner: Runner, events: readonly NewEvent[]): void
   timerSet(dueAt: number): void
-  /** Nothing is left to do until a signal or a timer, or for ever. */
+  /** Nothing is left to do until a signal or a timer, or for ever. The runner is not used again. */
   parked(runner: Runner): void
+  /** For whoever runs the job by now: this runner was parked. */
+  deliver(jobId: string, input: Input): void
   /** The job belongs to somebody else now, or cannot go on here. */
   lost(runner: Runner, error: unknown): void
   /** Something went wrong that does not touch the job. */
   problem(jobId: string, error: unknown): void
 }
 
-type Input =
+/** Something that has come in for a job. */
+export type Input =
   | { type: 'outcome'; effect: string; attempt: number; result: AttemptResult }
   | { type: 'inbox' }
   | { type: 'timers' }
@@ -65,6 +68,7 @@ export class Runner {
   private inputs: Input[] = []
   private turning = false
   private stopped = false
+  private parked = false
   private granted = 0
   private readonly waiting = new Set<() => void>()
   private readonly attempts = new Map<string, AbortController>()
@@ -114,7 +118,9 @@ export class Runner {
     try {
       while (this.inputs.length > 0 && !this.stopped) await this.turn()
       this.turning = false
-      if (!this.stopped && this.isIdle()) this.host.parked(this)
+      if (this.stopped || !this.isIdle()) return
+      this.parked = true
+      this.host.parked(this)
     } catch (error) {
       this.turning = false
       if (!this.stopped) this.host.lost(this, error)
@@ -136,24 +142,30 @@ export class Runner {
   }
 
   private take(input: Input, batch: Batch): void {
-    if (this.execution.isEnded) return
     if (input.type === 'outcome') this.takeOutcome(input, batch)
+    if (this.execution.isEnded) return
     if (input.type === 'timers') this.takeTimers(batch)
-    if (input.type === 'recovered') this.record(batch, { type: 'job.recovered', data: { epoch: this.lease.epoch } }, null)
+    if (input.type === 'recovered')
+      this.record(batch, { type: 'job.recovered', data: { epoch: this.lease.epoch } }, null)
   }
 
   private takeOutcome({ effect: id, attempt, result }: Extract<Input, { type: 'outcome' }>, batch: Batch): void {
     const effect = this.execution.effects.get(id)
+    if (result.type === 'aborted') return
     if (effect === undefined || effect.attempt !== attempt || effect.status !== 'started') {
       const value = (result.type === 'done' ? result.output : 'error' in result ? { ...result.error } : null) as Json
-      this.record(batch, { type: 'node.late_result', data: { effect: id, attempt, ok: result.type === 'done', value } }, null)
+      this.record(
+        batch,
+        { type: 'node.late_result', data: { effect: id, attempt, ok: result.type === 'done', value } },
+        null,
+      )
       return
     }
     this.record(batch, this.decide(effect, result), effect.cause)
   }
 
   /** What an attempt's result means for the job: its outcome, another attempt, or a question for somebody. */
-  private decide(effect: Effect, result: AttemptResult): EventBody {
+  private decide(effect: Effect, result: Exclude<AttemptResult, { type: 'aborted' }>): EventBody {
     const { id, attempt } = effect
     if (result.type === 'done') return { type: 'node.completed', data: { effect: id, attempt, output: result.output } }
     if (result.type === 'planned') {
@@ -176,11 +188,17 @@ export class Runner {
 
   private takeTimers(batch: Batch): void {
     const now = this.host.clock.now()
-    const due = [...this.execution.timers.values()].filter(({ dueAt }) => dueAt <= now).sort((a, b) => a.dueAt - b.dueAt)
+    const due = [...this.execution.timers.values()]
+      .filter(({ dueAt }) => dueAt <= now)
+      .sort((a, b) => a.dueAt - b.dueAt)
     for (const { id, effect } of due) {
       // An earlier one of them may have moved the machine on.
       if (!this.execution.timers.has(id)) continue
-      this.record(batch, { type: 'timer.fired', data: { timer: id } }, this.execution.effects.get(effect)?.cause ?? null)
+      this.record(
+        batch,
+        { type: 'timer.fired', data: { timer: id } },
+        this.execution.effects.get(effect)?.cause ?? null,
+      )
     }
   }
 
@@ -208,8 +226,14 @@ export class Runner {
     const performance = this.performance(effect)
     const body: EventBody =
       status === 'requested'
-        ? { type: 'node.started', data: { effect: id, tool: performance.name, class: performance.class, input: performance.input } }
-        : { type: 'node.attempted', data: { effect: id, attempt: attempt + 1, cause: status === 'ready' ? 'retry' : 'recovery' } }
+        ? {
+            type: 'node.started',
+            data: { effect: id, tool: performance.name, class: performance.class, input: performance.input },
+          }
+        : {
+            type: 'node.attempted',
+            data: { effect: id, attempt: attempt + 1, cause: status === 'ready' ? 'retry' : 'recovery' },
+          }
     this.record(batch, body, effect.cause)
     batch.perform.push(effect)
   }
@@ -241,11 +265,18 @@ export class Runner {
     const { id, attempt: number } = effect
     this.attempts.set(id, abort)
     const context = { jobId: this.jobId, effect: id, attempt: number, idempotencyKey: `${this.jobId}/${id}` }
-    void attempt(this.performance(effect), context, abort, this.host.clock).then((result) => {
+    const tell = (result: AttemptResult) => this.outcome({ type: 'outcome', effect: id, attempt: number, result })
+    void attempt(this.performance(effect), context, abort, this.host.clock, tell).then((result) => {
       if (this.attempts.get(id) === abort) this.attempts.delete(id)
       this.host.effectSlots.release()
-      this.receive({ type: 'outcome', effect: id, attempt: number, result })
+      if (result.type !== 'aborted') tell(result)
     })
+  }
+
+  /** A call that ran out of time, or that nobody wanted any more, may come back after the job was parked. */
+  private outcome(outcome: Input): void {
+    if (this.parked) this.host.deliver(this.jobId, outcome)
+    else this.receive(outcome)
   }
 
   private abortWithdrawn(): void {
@@ -287,7 +318,7 @@ export class Runner {
         await this.host.store.commit(commit)
         return
       } catch (error) {
-        if (this.stopped || !(transient.some((code) => isAetherisError(error, code)))) throw error
+        if (this.stopped || !transient.some((code) => isAetherisError(error, code))) throw error
         await new Promise<void>((resolve) => this.host.clock.setTimer(resolve, delayMs))
       }
     }
@@ -330,14 +361,18 @@ export class Runner {
 const transient = ['COMMIT_UNKNOWN', 'STORE_FAILED', 'STORE_BUSY'] as const
 
 function isRunnable({ kind, status }: Effect): boolean {
-  return kind !== 'wait' && kind !== 'sleep' && (status === 'requested' || status === 'ready' || status === 'interrupted')
+  return (
+    kind !== 'wait' && kind !== 'sleep' && (status === 'requested' || status === 'ready' || status === 'interrupted')
+  )
 }
 
 /** The index status of a job: whether it ended, is paused, has work to do here, or waits for somebody or a timer. */
 export function statusOf(execution: Execution): JobStatus {
   const end = execution.end
   if (end !== undefined) return end.type
-  const active = [...execution.effects.values()].some((effect) => effect.status === 'started' || (isRunnable(effect) && !execution.isPaused))
+  const active = [...execution.effects.values()].some(
+    (effect) => effect.status === 'started' || (isRunnable(effect) && !execution.isPaused),
+  )
   if (active) return 'running'
   return execution.isPaused ? 'paused' : 'waiting'
 }

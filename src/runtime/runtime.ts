@@ -3,20 +3,20 @@ import type { AnyAgent, InputOf } from '../agent/agent.ts'
 import { type AnySignal, isReserved } from '../agent/signal.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { AetherisError, isAetherisError } from '../base/error.ts'
-import { type Json, digest, pathText, toJson } from '../base/json.ts'
-import { type Random, newId, systemRandom } from '../base/random.ts'
+import { digest, type Json, pathText, toJson } from '../base/json.ts'
+import { newId, type Random, systemRandom } from '../base/random.ts'
 import type { EventBody, JobEvent, NewEvent } from '../event/event.ts'
 import { Execution } from '../replay/execution.ts'
 import { JobSnapshot } from '../replay/job-snapshot.ts'
 import { programsOf, snapshotKey } from '../replay/programs.ts'
-import { Slots, defaultPriority, priorities } from '../scheduler/slots.ts'
+import { defaultPriority, priorities, Slots } from '../scheduler/slots.ts'
 import { Timers } from '../scheduler/timers.ts'
-import { type JobQuery, type JobRow, type JobStore, endStatuses, keyPart } from '../store/store.ts'
+import { endStatuses, type JobQuery, type JobRow, type JobStore, keyPart } from '../store/store.ts'
 import { type Channel, Channels } from './channel.ts'
 import { type Inspect, Inspection } from './inspection.ts'
 import { type HandleHost, JobHandle, type SendOptions, type Who } from './job-handle.ts'
 import { loadExecution } from './recovery.ts'
-import { Runner, type RunnerHost, statusOf } from './runner.ts'
+import { type Input, Runner, type RunnerHost, statusOf } from './runner.ts'
 
 /**
  * Opens a store, resumes its jobs and runs new ones: the place where all parts meet.
@@ -59,7 +59,8 @@ export interface SpawnOptions {
  */
 export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
   const agents = new Map(options.agents.map((agent) => [agent.name, agent]))
-  if (agents.size < options.agents.length) throw new AetherisError('AGENT_INVALID', 'Two agents of the runtime have the same name.')
+  if (agents.size < options.agents.length)
+    throw new AetherisError('AGENT_INVALID', 'Two agents of the runtime have the same name.')
   const { generation } = await options.store.open()
   const runtime = new Runtime(options, agents, generation)
   await runtime.resume()
@@ -83,7 +84,7 @@ export class Runtime implements HandleHost {
   private readonly inspection: Inspection
   private readonly runners = new Map<string, Runner>()
   /** Jobs that wait for a slot or are being loaded, with what they were woken for. */
-  private readonly waking = new Map<string, Set<Wake>>()
+  private readonly waking = new Map<string, Input[]>()
   /** Channels that are being made, with what was published meanwhile. */
   private readonly lookups = new Map<string, Set<Lookup>>()
   private readonly options: RuntimeOptions
@@ -99,7 +100,7 @@ export class Runtime implements HandleHost {
     this.random = options.random ?? systemRandom
     this.jobSlots = new Slots(options.maxJobs ?? 1_000)
     this.effectSlots = new Slots(options.maxEffects ?? 100)
-    this.timers = new Timers(this.store, this.clock, (jobId) => this.wake(jobId, 'timers'))
+    this.timers = new Timers(this.store, this.clock, (jobId) => this.wake(jobId, { type: 'timers' }))
     this.inspection = new Inspection(options.inspect)
   }
 
@@ -108,7 +109,7 @@ export class Runtime implements HandleHost {
     for await (const row of this.store.list({ unfinished: true })) {
       this.resumed += 1
       const parked = row.status === 'waiting' || row.status === 'paused'
-      if (!parked || (await this.store.inbox(row.id, 1)).length > 0) this.wake(row.id, 'inbox', row.priority)
+      if (!parked || (await this.store.inbox(row.id, 1)).length > 0) this.wake(row.id, { type: 'inbox' }, row.priority)
     }
     await this.timers.look()
   }
@@ -121,7 +122,10 @@ export class Runtime implements HandleHost {
   async spawn<A extends AnyAgent>(agent: A, input: InputOf<A>, options: SpawnOptions = {}): Promise<JobHandle<A>> {
     this.checkOpen()
     if (this.agents.get(agent.name) !== agent) {
-      throw new AetherisError('AGENT_UNKNOWN', `Agent "${agent.name}" was not given to this runtime; add it to openRuntime({ agents }).`)
+      throw new AetherisError(
+        'AGENT_UNKNOWN',
+        `Agent "${agent.name}" was not given to this runtime; add it to openRuntime({ agents }).`,
+      )
     }
     const id = options.id ?? newId(this.clock.now(), this.random)
     const priority = options.priority ?? defaultPriority
@@ -192,7 +196,13 @@ export class Runtime implements HandleHost {
   // --- what handles ask for
 
   /** @internal */
-  async signal(jobId: string, agent: AnyAgent, signal: AnySignal | string, payload: unknown, options: SendOptions): Promise<void> {
+  async signal(
+    jobId: string,
+    agent: AnyAgent,
+    signal: AnySignal | string,
+    payload: unknown,
+    options: SendOptions,
+  ): Promise<void> {
     this.checkOpen()
     const name = typeof signal === 'string' ? signal : signal.name
     const body = { name, payload: checkSignal(agent, name, payload, this.machineAccepts(agent, name)) }
@@ -213,8 +223,12 @@ export class Runtime implements HandleHost {
   private async send(jobId: string, kind: string, body: Json, id?: string): Promise<void> {
     const now = this.clock.now()
     const message = id ?? newId(now, this.random)
-    if (!keyPart.test(message)) throw new AetherisError('INPUT_INVALID', `The message id ${JSON.stringify(message)} is not valid: ${keyPart.source}.`)
-    if (await this.store.send({ jobId, id: message, at: now, kind, body })) this.wake(jobId, 'inbox')
+    if (!keyPart.test(message))
+      throw new AetherisError(
+        'INPUT_INVALID',
+        `The message id ${JSON.stringify(message)} is not valid: ${keyPart.source}.`,
+      )
+    if (await this.store.send({ jobId, id: message, at: now, kind, body })) this.wake(jobId, { type: 'inbox' })
   }
 
   // --- how jobs come into memory and go
@@ -235,16 +249,32 @@ export class Runtime implements HandleHost {
     const events = execution.record(created, null, stamp)
     if (agent.plan === undefined) return events
     const graph = agent.plan(input) as unknown as Json
-    return [...events, ...execution.record({ type: 'plan.adopted', data: { graph, hash: digest(graph) } }, events.length - 1, stamp)]
+    return [
+      ...events,
+      ...execution.record({ type: 'plan.adopted', data: { graph, hash: digest(graph) } }, events.length - 1, stamp),
+    ]
   }
 
-  private async create<A extends AnyAgent>(agent: A, id: string, priority: number, execution: Execution, events: NewEvent[]): Promise<JobHandle<A>> {
+  private async create<A extends AnyAgent>(
+    agent: A,
+    id: string,
+    priority: number,
+    execution: Execution,
+    events: NewEvent[],
+  ): Promise<JobHandle<A>> {
     const status = statusOf(execution)
     const timers = [...execution.timers.values()].map((timer) => ({ id: timer.id, dueAt: timer.dueAt }))
     const lease = { jobId: id, epoch: 1 }
     if (status !== 'running') execution.persist() // refuses a machine whose state cannot be kept, before anything is stored
     try {
-      await this.store.commit({ lease, expectedSeq: 0, create: { agent: agent.name, priority }, events, status, timers: { set: timers } })
+      await this.store.commit({
+        lease,
+        expectedSeq: 0,
+        create: { agent: agent.name, priority },
+        events,
+        status,
+        timers: { set: timers },
+      })
     } catch (error) {
       const existing = isAetherisError(error, 'JOB_EXISTS') ? await this.existing(agent, id) : undefined
       if (existing !== undefined) return existing
@@ -254,11 +284,23 @@ export class Runtime implements HandleHost {
     const channel = this.channels.open(id, new JobSnapshot(id, execution))
     this.inspection.events(id, agent, events, channel.snapshot)
     if (status === 'running') {
-      if (this.jobSlots.tryAcquire()) {
+      // Somebody who knew the id may have woken the job already.
+      if (!this.waking.has(id) && this.jobSlots.tryAcquire()) {
         const now = this.clock.now()
-        const row: JobRow = { id, agent: agent.name, status, priority, seq: events.length, hash: '', epoch: 1, owner: this.generation, createdAt: now, updatedAt: now }
-        this.run(new Runner(this.host(agent), agent, row, execution, 0), ['inbox'])
-      } else this.wake(id, 'inbox', priority)
+        const row: JobRow = {
+          id,
+          agent: agent.name,
+          status,
+          priority,
+          seq: events.length,
+          hash: '',
+          epoch: 1,
+          owner: this.generation,
+          createdAt: now,
+          updatedAt: now,
+        }
+        this.run(new Runner(this.host(agent), agent, row, execution, 0), [{ type: 'inbox' }])
+      } else this.wake(id, { type: 'inbox' }, priority)
     }
     return new JobHandle(this, agent, channel)
   }
@@ -266,27 +308,32 @@ export class Runtime implements HandleHost {
   private async existing<A extends AnyAgent>(agent: A, id: string): Promise<JobHandle<A> | undefined> {
     const row = await this.store.get(id)
     if (row === undefined) return undefined
-    if (row.agent !== agent.name) throw new AetherisError('JOB_EXISTS', `Job "${id}" exists and is of agent "${row.agent}"; choose another id.`, { jobId: id })
+    if (row.agent !== agent.name)
+      throw new AetherisError('JOB_EXISTS', `Job "${id}" exists and is of agent "${row.agent}"; choose another id.`, {
+        jobId: id,
+      })
     return (await this.job(id)) as unknown as JobHandle<A>
   }
 
-  private wake(jobId: string, why: Wake, priority = defaultPriority): void {
+  private wake(jobId: string, input: Input, priority = defaultPriority): void {
     if (this.closed) return
     const runner = this.runners.get(jobId)
-    if (runner !== undefined) return runner.receive({ type: why })
     const waking = this.waking.get(jobId)
-    if (waking !== undefined) return void waking.add(why)
-    this.waking.set(jobId, new Set([why]))
-    this.jobSlots.acquire(priority, () => void this.load(jobId))
+    if (runner !== undefined) {
+      runner.receive(input)
+    } else if (waking === undefined) {
+      this.waking.set(jobId, [input])
+      this.jobSlots.acquire(priority, () => void this.load(jobId))
+    } else if (input.type === 'outcome' || !waking.some(({ type }) => type === input.type)) waking.push(input)
   }
 
   private async load(jobId: string): Promise<void> {
     try {
       const loaded = await this.loadRunner(jobId)
-      const whys = [...(this.waking.get(jobId) ?? [])]
+      const inputs = this.waking.get(jobId) ?? []
       this.waking.delete(jobId)
       if (loaded === undefined || this.closed) this.jobSlots.release()
-      else this.run(loaded.runner, loaded.recovered ? ['recovered', ...whys] : whys)
+      else this.run(loaded.runner, loaded.recovered ? [{ type: 'recovered' }, ...inputs] : inputs)
     } catch (error) {
       this.waking.delete(jobId)
       this.jobSlots.release()
@@ -296,22 +343,28 @@ export class Runtime implements HandleHost {
 
   private async loadRunner(jobId: string): Promise<{ runner: Runner; recovered: boolean } | undefined> {
     const found = await this.store.get(jobId)
-    if (found === undefined || endStatuses.has(found.status) || this.closed) {
+    const isLate = this.waking.get(jobId)?.some(({ type }) => type === 'outcome') ?? false
+    if (found === undefined || (endStatuses.has(found.status) && !isLate) || this.closed) {
       this.timers.cleared(jobId)
       return undefined
     }
     const agent = this.agentOf(found)
     const mine = found.owner === this.generation
     // Loaded before it is claimed: a job that cannot be loaded here is left as it is.
-    const { execution, snapshotSeq } = await loadExecution(this.store, programsOf(this.agents), found, snapshotKey(agent))
+    const { execution, snapshotSeq } = await loadExecution(
+      this.store,
+      programsOf(this.agents),
+      found,
+      snapshotKey(agent),
+    )
     const row = mine ? found : await this.store.claim(jobId)
     const runner = new Runner(this.host(agent), agent, row, execution, snapshotSeq)
     return { runner, recovered: !mine && found.status === 'running' }
   }
 
-  private run(runner: Runner, whys: (Wake | 'recovered')[]): void {
+  private run(runner: Runner, inputs: Input[]): void {
     this.runners.set(runner.jobId, runner)
-    for (const type of whys) runner.receive({ type })
+    for (const input of inputs) runner.receive(input)
   }
 
   private host(agent: AnyAgent): RunnerHost {
@@ -325,6 +378,7 @@ export class Runtime implements HandleHost {
       committed: (runner, events) => this.published(runner, events),
       timerSet: (dueAt) => this.timers.notice(dueAt),
       parked: (runner) => this.release(runner),
+      deliver: (jobId, input) => this.wake(jobId, input),
       lost: (runner, error) => {
         this.release(runner)
         runner.stop(error)
@@ -361,7 +415,11 @@ export class Runtime implements HandleHost {
   private agentOf(row: JobRow): AnyAgent {
     const agent = this.agents.get(row.agent)
     if (agent !== undefined) return agent
-    throw new AetherisError('AGENT_UNKNOWN', `Job "${row.id}" is of agent "${row.agent}", which was not given to this runtime.`, { jobId: row.id })
+    throw new AetherisError(
+      'AGENT_UNKNOWN',
+      `Job "${row.id}" is of agent "${row.agent}", which was not given to this runtime.`,
+      { jobId: row.id },
+    )
   }
 
   private machineAccepts(agent: AnyAgent, name: string): boolean {
@@ -374,18 +432,22 @@ export class Runtime implements HandleHost {
   }
 }
 
-type Wake = 'inbox' | 'timers'
-
 interface Lookup {
   published: JobSnapshot | undefined
 }
 
 function checkSpawn(id: string, priority: number): void {
   if (typeof id !== 'string' || !keyPart.test(id)) {
-    throw new AetherisError('INPUT_INVALID', `The job id ${JSON.stringify(id)} is not valid: it needs to match ${keyPart.source}.`)
+    throw new AetherisError(
+      'INPUT_INVALID',
+      `The job id ${JSON.stringify(id)} is not valid: it needs to match ${keyPart.source}.`,
+    )
   }
   if (!Number.isInteger(priority) || priority < 0 || priority >= priorities) {
-    throw new AetherisError('INPUT_INVALID', `The priority ${String(priority)} is not valid: it goes from 0 to ${priorities - 1}.`)
+    throw new AetherisError(
+      'INPUT_INVALID',
+      `The priority ${String(priority)} is not valid: it goes from 0 to ${priorities - 1}.`,
+    )
   }
 }
 
@@ -396,7 +458,8 @@ function parseInput(agent: AnyAgent, input: unknown): Json {
 }
 
 function checkSignal(agent: AnyAgent, name: string, payload: unknown, machineAccepts: boolean): Json {
-  if (isReserved(name)) throw new AetherisError('SIGNAL_INVALID', `The signal name "${name}" is reserved for the runtime.`)
+  if (isReserved(name))
+    throw new AetherisError('SIGNAL_INVALID', `The signal name "${name}" is reserved for the runtime.`)
   const known = agent.signals.get(name)
   if (known === undefined) {
     if (machineAccepts) return toJson(payload, `The payload of signal "${name}"`, 'SIGNAL_INVALID')
@@ -414,6 +477,8 @@ function schemaError(code: 'INPUT_INVALID' | 'SIGNAL_INVALID', what: string, err
     code: String(kind),
     message,
   }))
-  const list = issues.map((issue) => `${issue.path.length === 0 ? '' : `${pathText(issue.path)}: `}${issue.message}`).join('; ')
+  const list = issues
+    .map((issue) => `${issue.path.length === 0 ? '' : `${pathText(issue.path)}: `}${issue.message}`)
+    .join('; ')
   return new AetherisError(code, `${what} is not valid: ${list}.`, { issues })
 }

@@ -67,11 +67,14 @@ export class Timers {
     if (this.stopped) return
     this.disarm()
     this.armedFor = dueAt
-    this.disarm = this.clock.setTimer(() => {
-      this.armedFor = Number.POSITIVE_INFINITY
-      // A failing store reports itself through the commits; the next look comes with its next opening.
-      this.look().catch(() => this.arm(this.clock.now() + againMs))
-    }, Math.max(0, dueAt - this.clock.now()))
+    this.disarm = this.clock.setTimer(
+      () => {
+        this.armedFor = Number.POSITIVE_INFINITY
+        // A failing store reports itself through the commits; the next look comes with its next opening.
+        this.look().catch(() => this.arm(this.clock.now() + againMs))
+      },
+      Math.max(0, dueAt - this.clock.now()),
+    )
   }
 }
 

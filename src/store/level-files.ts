@@ -5,7 +5,7 @@ import { ClassicLevel } from 'classic-level'
 import type { Clock } from '../base/clock.ts'
 import { AetherisError } from '../base/error.ts'
 import { asOpenError, asStoreError, type LevelDatabase, levelCodes, writeBufferSize } from './level-db.ts'
-import { checkFormat, format, writeGenesis } from './level-format.ts'
+import { format, formatOf, writeGenesis } from './level-format.ts'
 import { lockDirectory, storeLocked, type Unlock } from './level-lock.ts'
 import type { Medium, Testimony } from './level-medium.ts'
 import type { CommitHead } from './level-writer.ts'
@@ -179,7 +179,8 @@ export class DataDirectory implements Medium {
   async #openLevel(level: LevelDatabase): Promise<void> {
     try {
       await level.open()
-      await checkFormat(level)
+      // The database was whole once, so a format record that is missing now was lost.
+      if ((await formatOf(level)) === undefined) throw corrupt('The format record of the database is missing.')
       await syncDirectory(this.#file('db'))
       this.#bytes = 0
       this.#log = newestLog(this.#file('db'))

@@ -23,7 +23,9 @@ export interface Session {
  * @throws AetherisError STORE_LOCKED, STORE_FORMAT, STORE_CORRUPT, STORE_IO
  */
 export async function startSession(medium: Medium, generation: number | undefined): Promise<Session> {
-  const db = await medium.openDatabase()
+  const db = await medium.openDatabase().catch((error: unknown) => {
+    throw asStoreError(error, 'opening the database')
+  })
   try {
     return await checkedSession(medium, db, generation)
   } catch (error) {

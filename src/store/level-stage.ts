@@ -98,10 +98,7 @@ function withCounts(row: JobRow, before: StoredRow | undefined): StoredRow {
   }
 }
 
-async function repeatOf(
-  draft: Draft,
-  { jobId, epoch, expectedSeq, events }: PreparedCommit,
-): Promise<Committed | undefined> {
+async function repeatOf(draft: Draft, { epoch, expectedSeq, events }: PreparedCommit): Promise<Committed | undefined> {
   let hash = genesisHash
   for (const event of events) {
     const value = await draft.raw(event.key)

@@ -24,8 +24,8 @@ export async function* verifySession({ db, medium }: Session, jobId: string | un
     const view = new View(db, snapshot)
     if (jobId !== undefined) return yield* verifyJob(view, jobId)
     yield* caught('commit', undefined, () => verifyCommits(view, witnessed))
-    yield* verifyJobs(view)
-    yield* verifyIndexes(view)
+    yield* caught('head', undefined, () => verifyJobs(view))
+    yield* caught('index', undefined, () => verifyIndexes(view))
   } finally {
     await snapshot?.close()
   }

@@ -15,7 +15,7 @@ import type {
   StoredSnapshot,
   TimerRow,
 } from './store.ts'
-import { corrupt, invalid, jobNotFound, jobSettled, notOpen } from './store-error.ts'
+import { invalid, jobNotFound, jobSettled, notOpen } from './store-error.ts'
 
 /**
  * The reference store: the contract in Maps, without cleverness. Owns all data of its jobs.

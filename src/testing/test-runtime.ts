@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import type { AnyAgent, InputOf } from '../agent/agent.ts'
 import { seededRandom } from '../base/random.ts'
 import type { JobHandle } from '../runtime/job-handle.ts'
-import { type Runtime, type RuntimeOptions, type SpawnOptions, openRuntime } from '../runtime/runtime.ts'
+import { openRuntime, type Runtime, type RuntimeOptions, type SpawnOptions } from '../runtime/runtime.ts'
 import { memoryStore } from '../store/memory-store.ts'
 import type { JobStore } from '../store/store.ts'
 import { SimulatedClock } from './simulated-clock.ts'
@@ -36,7 +36,12 @@ export class TestRuntime {
   private readonly options: RuntimeOptions
 
   /** @internal Use {@link testRuntime}. */
-  constructor(runtime: Runtime, options: RuntimeOptions, clock: SimulatedClock, problems: { jobId: string; error: unknown }[]) {
+  constructor(
+    runtime: Runtime,
+    options: RuntimeOptions,
+    clock: SimulatedClock,
+    problems: { jobId: string; error: unknown }[],
+  ) {
     this.runtime = runtime
     this.options = options
     this.clock = clock

@@ -36,7 +36,10 @@ jobStoreSuite({
 
 jobStoreSuite({ name: 'level, a data directory', factory: () => onDisk((directory) => levelStore(directory)) })
 
-jobStoreSuite({ name: 'level, a Level instance', factory: () => onDisk((directory) => levelStore(new Level(join(directory, 'db')))) })
+jobStoreSuite({
+  name: 'level, a Level instance',
+  factory: () => onDisk((directory) => levelStore(new Level(join(directory, 'db')))),
+})
 
 jobStoreSuite({
   name: 'level, a part of a shared database',

@@ -4,10 +4,10 @@ import type { AnyAgent } from '../../src/agent/agent.ts'
 import type { JobEvent } from '../../src/event/event.ts'
 import { fingerprint } from '../../src/replay/execution.ts'
 import { JobSnapshot } from '../../src/replay/job-snapshot.ts'
-import { check } from '../support/property.ts'
-import { World, planRunner, samples } from '../support/plans.ts'
+import { planRunner, samples, World } from '../support/plans.ts'
 import { fold, programsFor, throughText } from '../support/plans-follow.ts'
 import { runPlan } from '../support/plans-run.ts'
+import { check } from '../support/property.ts'
 
 /** fold(a ++ b) = fold(fold(a), b): a state put away as text at any event and taken out again goes on as if it never had been. */
 
@@ -17,7 +17,8 @@ function checkCut(agent: AnyAgent, events: readonly JobEvent[], cut: number): vo
   const first = fold(programs, events.slice(0, cut))
   const second = throughText(programs, first, events)
   expect(fingerprint(second), `restored at ${cut}`).toBe(fingerprint(first))
-  if (!first.isEnded && first.end === undefined) expect(new JobSnapshot('job', second)).toEqual(new JobSnapshot('job', first))
+  if (!first.isEnded && first.end === undefined)
+    expect(new JobSnapshot('job', second)).toEqual(new JobSnapshot('job', first))
   fold(programs, events.slice(cut), second)
   expect(fingerprint(second), `went on at ${cut}`).toBe(fingerprint(whole))
 }
@@ -29,7 +30,8 @@ test('a fold can be cut at any event', async () => {
   await check(
     fc.asyncProperty(samples(), crashes, fc.infiniteStream(fc.nat({ max: 999 })), async (sample, planned, cuts) => {
       const { events } = await runPlan(sample, planned)
-      for (let tries = 0; tries < 6; tries += 1) checkCut(agent, events, 1 + ((cuts.next().value as number) % events.length))
+      for (let tries = 0; tries < 6; tries += 1)
+        checkCut(agent, events, 1 + ((cuts.next().value as number) % events.length))
     }),
     200,
   )

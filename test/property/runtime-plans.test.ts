@@ -1,18 +1,21 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { parseGraph } from '../../src/graph/validate.ts'
-import { compile } from '../../src/compile/compile.ts'
 import { digest, type Json } from '../../src/base/json.ts'
+import { compile } from '../../src/compile/compile.ts'
 import type { JobEvent } from '../../src/event/event.ts'
+import { parseGraph } from '../../src/graph/validate.ts'
 import { replay } from '../../src/replay/replay.ts'
-import { check } from '../support/property.ts'
-import { type Expected, type Sample, World, expected, graphOf, needsOf, planRunner, samples } from '../support/plans.ts'
 import type { Crash } from '../support/crash-lives.ts'
+import { type Expected, expected, graphOf, needsOf, planRunner, type Sample, samples, World } from '../support/plans.ts'
 import { type Outcome, runPlan } from '../support/plans-run.ts'
+import { check } from '../support/property.ts'
 
 /** Random plans against a model that walks through them, with and without crashes. */
 
-const known = { tools: new Set(['do-read', 'do-idempotent', 'do-once']), signals: new Set(Array.from({ length: 20 }, (_, i) => `go-n${i}`)) }
+const known = {
+  tools: new Set(['do-read', 'do-idempotent', 'do-once']),
+  signals: new Set(Array.from({ length: 20 }, (_, i) => `go-n${i}`)),
+}
 
 const crash: fc.Arbitrary<Crash> = fc.record({ after: fc.integer({ min: 1, max: 14 }), stored: fc.boolean() })
 const crashes = fc.array(crash, { minLength: 1, maxLength: 4 })
@@ -45,7 +48,12 @@ function isSilent(node: Sample, result: Expected | undefined): boolean {
 
 function startedAt(events: readonly JobEvent[], id: string): number[] {
   return events.flatMap((event) => {
-    if (event.type !== 'node.started' && event.type !== 'node.waiting' && !(event.type === 'timer.armed' && event.data.purpose === 'sleep')) return []
+    if (
+      event.type !== 'node.started' &&
+      event.type !== 'node.waiting' &&
+      !(event.type === 'timer.armed' && event.data.purpose === 'sleep')
+    )
+      return []
     return event.data.effect.split('/')[0] === id ? [event.seq] : []
   })
 }
@@ -97,12 +105,21 @@ function checkOnce({ world, events }: Outcome, sample: readonly Sample[], result
   if (results.some(({ status }) => status === 'failed')) return
   const wanted = sample.flatMap((node, index) => {
     if (results[index]?.status !== 'completed') return []
-    return node.kind === 'call' ? [node.id] : node.kind === 'map' ? node.items.map((_, item) => `${node.id}/${item}`) : []
+    return node.kind === 'call'
+      ? [node.id]
+      : node.kind === 'map'
+        ? node.items.map((_, item) => `${node.id}/${item}`)
+        : []
   })
   const done = events.flatMap(({ type, data }) => (type === 'node.completed' ? [data.effect] : []))
   const calls = done.filter((effect) => sample.find(({ id }) => id === effect.split('/')[0])?.kind !== 'wait')
   expect(calls.sort()).toEqual(wanted.sort())
-  expect(world.log.filter(({ what }) => what === 'end').map(({ effect }) => effect).sort()).toEqual(wanted.sort())
+  expect(
+    world.log
+      .filter(({ what }) => what === 'end')
+      .map(({ effect }) => effect)
+      .sort(),
+  ).toEqual(wanted.sort())
 }
 
 /** No `once` call ran twice for one event that started it; every attempt of a call had the same key, and no other call had it. */
@@ -117,10 +134,20 @@ function checkEffects({ world, events }: Outcome): void {
     keys.set(effect, key)
   }
   expect(new Set(keys.values()).size).toBe(keys.size)
-  const returned = world.log.filter(({ what, class: effectClass }) => what === 'end' && effectClass === 'once').map(({ effect }) => effect)
+  const returned = world.log
+    .filter(({ what, class: effectClass }) => what === 'end' && effectClass === 'once')
+    .map(({ effect }) => effect)
   expect(new Set(returned).size, 'a once call returned twice').toBe(returned.length)
   for (const { what, effect, attempt } of world.log) {
-    if (what === 'begin') expect(events.some(({ type, data }) => (type === 'node.started' && attempt === 1 && data.effect === effect) || (type === 'node.attempted' && data.effect === effect && data.attempt === attempt)), `${effect} ran without an event`).toBe(true)
+    if (what === 'begin')
+      expect(
+        events.some(
+          ({ type, data }) =>
+            (type === 'node.started' && attempt === 1 && data.effect === effect) ||
+            (type === 'node.attempted' && data.effect === effect && data.attempt === attempt),
+        ),
+        `${effect} ran without an event`,
+      ).toBe(true)
   }
 }
 
@@ -170,21 +197,31 @@ test('however often a process dies, calls that may be repeated come to the same 
 test('a once call is never repeated, and a job whose call has no outcome waits and says so', async () => {
   let unknown = 0
   await check(
-    fc.asyncProperty(samples({ classes: ['once', 'once', 'read'], failing: false }), crashes, options, async (sample, planned, given) => {
-      const results = expected(sample)
-      const run = await runPlan(sample, planned, given)
-      checkOrder(run, sample, results)
-      checkWorld(run, sample)
-      checkEffects(run)
-      await checkReplay(run)
-      const lost = run.events.flatMap(({ type, data }) => (type === 'node.outcome_unknown' ? [data.effect] : []))
-      unknown += lost.length
-      const snapshot = run.job.getSnapshot()
-      if (lost.length === 0) return checkResult(run, sample, results)
-      expect(snapshot.status).toBe('active')
-      expect(snapshot.pending.filter(({ status }) => status === 'unknown').map(({ effect }) => effect).sort()).toEqual(lost.sort())
-      expect(snapshot.pending.map(({ status }) => status).filter((status) => status !== 'unknown')).toEqual([])
-    }),
+    fc.asyncProperty(
+      samples({ classes: ['once', 'once', 'read'], failing: false }),
+      crashes,
+      options,
+      async (sample, planned, given) => {
+        const results = expected(sample)
+        const run = await runPlan(sample, planned, given)
+        checkOrder(run, sample, results)
+        checkWorld(run, sample)
+        checkEffects(run)
+        await checkReplay(run)
+        const lost = run.events.flatMap(({ type, data }) => (type === 'node.outcome_unknown' ? [data.effect] : []))
+        unknown += lost.length
+        const snapshot = run.job.getSnapshot()
+        if (lost.length === 0) return checkResult(run, sample, results)
+        expect(snapshot.status).toBe('active')
+        expect(
+          snapshot.pending
+            .filter(({ status }) => status === 'unknown')
+            .map(({ effect }) => effect)
+            .sort(),
+        ).toEqual(lost.sort())
+        expect(snapshot.pending.map(({ status }) => status).filter((status) => status !== 'unknown')).toEqual([])
+      },
+    ),
     300,
   )
   expect(unknown).toBeGreaterThan(20)
@@ -205,10 +242,24 @@ test('compiling a plan gives the same bytes, also after the plan was written as 
 test('what is checked here can be told apart: the samples hold every kind of node and of ending', () => {
   const found = new Set<string>()
   for (const sample of fc.sample(samples(), { numRuns: 300, seed: 1 })) {
-    for (const [index, result] of expected(sample).entries()) found.add(`${(sample[index] as Sample).kind} ${result.status}`)
+    for (const [index, result] of expected(sample).entries())
+      found.add(`${(sample[index] as Sample).kind} ${result.status}`)
   }
   expect([...found].sort()).toEqual([
-    'call blocked', 'call completed', 'call failed', 'call skipped', 'map blocked', 'map completed', 'map failed', 'map skipped',
-    'sleep blocked', 'sleep completed', 'sleep skipped', 'wait blocked', 'wait completed', 'wait skipped', 'wait timedOut',
+    'call blocked',
+    'call completed',
+    'call failed',
+    'call skipped',
+    'map blocked',
+    'map completed',
+    'map failed',
+    'map skipped',
+    'sleep blocked',
+    'sleep completed',
+    'sleep skipped',
+    'wait blocked',
+    'wait completed',
+    'wait skipped',
+    'wait timedOut',
   ])
 })

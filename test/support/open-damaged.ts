@@ -10,13 +10,16 @@ import { contentsOf } from './store-data.ts'
  * - `reported`: what is damaged was refused when it was read;
  * - `harmless`: everything is as it was;
  * - `found`: something that is no event and no row is missing, and verify says so;
+ * - `threw`: a call failed with something that says nothing about damage;
  * - `served`: something wrong was given out, and nothing noticed.
  */
 
 const jobIds = ['job-0', 'job-1', 'job-2', 'job-3', 'job-4']
 
 process.on('message', async ({ directory, expected }: { directory: string; expected: string }) => {
-  const verdict = await judge(directory, JSON.parse(readFileSync(expected, 'utf8')))
+  const verdict = await judge(directory, JSON.parse(readFileSync(expected, 'utf8'))).catch(
+    (error) => `threw ${error.stack}`,
+  )
   process.send?.(verdict)
 })
 

@@ -1,7 +1,7 @@
 import type { AnyAgent } from '../../src/agent/agent.ts'
 import type { Json } from '../../src/base/json.ts'
 import type { EventData, JobEvent } from '../../src/event/event.ts'
-import { Execution, type Divergence, type Programs } from '../../src/replay/execution.ts'
+import { type Divergence, Execution, type Programs } from '../../src/replay/execution.ts'
 import { programsOf } from '../../src/replay/programs.ts'
 
 /** Folds, with the state put away as text and taken out again wherever asked. */
@@ -13,7 +13,8 @@ export function programsFor(agent: AnyAgent): Programs {
 export function fold(programs: Programs, events: readonly JobEvent[], execution = new Execution(programs)): Execution {
   for (const event of events) {
     const found: Divergence | undefined = execution.follow(event)
-    if (found !== undefined) throw new Error(`diverged at ${found.seq}: ${found.path}: ${JSON.stringify([found.recorded, found.replayed])}`)
+    if (found !== undefined)
+      throw new Error(`diverged at ${found.seq}: ${found.path}: ${JSON.stringify([found.recorded, found.replayed])}`)
   }
   return execution
 }
@@ -22,6 +23,7 @@ export function fold(programs: Programs, events: readonly JobEvent[], execution 
 export function throughText(programs: Programs, execution: Execution, events: readonly JobEvent[]): Execution {
   const state = JSON.parse(JSON.stringify(execution.persist())) as Json
   const created = events[0]?.data as EventData<'job.created'>
-  const plan = execution.planSeq === undefined ? undefined : (events[execution.planSeq]?.data as EventData<'plan.adopted'>)
+  const plan =
+    execution.planSeq === undefined ? undefined : (events[execution.planSeq]?.data as EventData<'plan.adopted'>)
   return Execution.restore(programs, state, created, plan)
 }

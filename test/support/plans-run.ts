@@ -2,7 +2,7 @@ import type { JobEvent } from '../../src/event/event.ts'
 import type { JobHandle } from '../../src/runtime/job-handle.ts'
 import type { TestRuntime, TestRuntimeOptions } from '../../src/testing/test-runtime.ts'
 import { type Crash, Lives } from './crash-lives.ts'
-import { type Sample, World, graphOf, payloadOf, planRunner } from './plans.ts'
+import { graphOf, payloadOf, planRunner, type Sample, World } from './plans.ts'
 
 /** Runs sampled plans to their end, through as many crashes as asked for. */
 
@@ -17,7 +17,11 @@ export interface Outcome {
 const roundsMax = 500
 
 /** Lets a plan run until it ends, or until nothing moves it any more. */
-export async function runPlan(sample: readonly Sample[], crashes: readonly Crash[] = [], options: Partial<TestRuntimeOptions> = {}): Promise<Outcome> {
+export async function runPlan(
+  sample: readonly Sample[],
+  crashes: readonly Crash[] = [],
+  options: Partial<TestRuntimeOptions> = {},
+): Promise<Outcome> {
   const world = new World()
   const runner = planRunner(world)
   const lives = await Lives.open({ agents: [runner], ...options }, crashes)

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { z } from 'zod'
-import { RetryableError, TerminalError, type ToolContext, agent, signal, tool } from '../../src/index.ts'
-import type { Condition, Node, TaskGraph } from '../../src/graph/graph.ts'
 import type { EffectClass } from '../../src/event/event.ts'
+import type { Condition, Node, TaskGraph } from '../../src/graph/graph.ts'
+import { agent, RetryableError, signal, TerminalError, type ToolContext, tool } from '../../src/index.ts'
 
 /**
  * Random plans, an agent that runs them, and what they should come to.
@@ -51,12 +51,15 @@ export interface ScriptOptions {
 }
 
 function scripts({ classes = ['read', 'idempotent', 'once'], failing = true }: ScriptOptions): fc.Arbitrary<Script> {
-  const end = failing ? fc.constantFrom(...Array<'ok'>(12).fill('ok'), 'terminal' as const, 'always' as const) : fc.constant('ok' as const)
+  const end = failing
+    ? fc.constantFrom(...Array<'ok'>(12).fill('ok'), 'terminal' as const, 'always' as const)
+    : fc.constant('ok' as const)
   return fc.record({ class: fc.constantFrom(...classes), failures: fc.constantFrom(0, 0, 0, 1, 2), end })
 }
 
 function nodeAt(index: number, options: ScriptOptions): fc.Arbitrary<Sample> {
-  const earlier: fc.Arbitrary<number[]> = index === 0 ? fc.constant([]) : fc.uniqueArray(fc.nat({ max: index - 1 }), { maxLength: 3 })
+  const earlier: fc.Arbitrary<number[]> =
+    index === 0 ? fc.constant([]) : fc.uniqueArray(fc.nat({ max: index - 1 }), { maxLength: 3 })
   const base = {
     id: fc.constant(`n${index}`),
     reads: earlier,
@@ -64,25 +67,61 @@ function nodeAt(index: number, options: ScriptOptions): fc.Arbitrary<Sample> {
     when: index === 0 ? fc.constant(undefined) : fc.option(when(index), { nil: undefined, freq: 4 }),
   }
   const script = scripts(options)
-  const wait = fc.record({ timeoutMs: fc.option(fc.nat({ max: 100_000 }), { nil: undefined }), given: fc.constantFrom<Given>('early', 'waiting', 'never') })
+  const wait = fc.record({
+    timeoutMs: fc.option(fc.nat({ max: 100_000 }), { nil: undefined }),
+    given: fc.constantFrom<Given>('early', 'waiting', 'never'),
+  })
   return fc.oneof(
     { weight: 6, arbitrary: fc.record({ ...base, kind: fc.constant('call' as const), script }) },
-    { weight: 2, arbitrary: fc.record({ ...base, kind: fc.constant('map' as const), script, items: fc.array(fc.nat({ max: 9 }), { maxLength: 4 }), concurrency: fc.integer({ min: 1, max: 3 }) }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        ...base,
+        kind: fc.constant('map' as const),
+        script,
+        items: fc.array(fc.nat({ max: 9 }), { maxLength: 4 }),
+        concurrency: fc.integer({ min: 1, max: 3 }),
+      }),
+    },
     // A wait without a timeout gets its signal, or the job would wait for ever.
-    { weight: 1, arbitrary: fc.record({ ...base, kind: fc.constant('wait' as const), wait }).map(({ wait: { timeoutMs, given }, ...rest }): Sample => ({ ...rest, timeoutMs: given === 'never' ? (timeoutMs ?? 1_000) : timeoutMs === undefined ? undefined : timeoutMs + 1_000, given })) },
-    { weight: 1, arbitrary: fc.record({ ...base, kind: fc.constant('sleep' as const), ms: fc.constantFrom(0, 1, 1_000, 86_400_000) }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({ ...base, kind: fc.constant('wait' as const), wait }).map(
+        ({ wait: { timeoutMs, given }, ...rest }): Sample => ({
+          ...rest,
+          timeoutMs: given === 'never' ? (timeoutMs ?? 1_000) : timeoutMs === undefined ? undefined : timeoutMs + 1_000,
+          given,
+        }),
+      ),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        ...base,
+        kind: fc.constant('sleep' as const),
+        ms: fc.constantFrom(0, 1, 1_000, 86_400_000),
+      }),
+    },
   )
 }
 
 function when(index: number): fc.Arbitrary<When> {
-  const one = fc.record({ of: fc.nat({ max: index - 1 }), test: fc.constantFrom<When['test']>('even', 'odd', 'exists', 'absent', 'small') })
-  return fc.oneof({ weight: 3, arbitrary: one }, { weight: 1, arbitrary: fc.tuple(one, one).map(([first, and]) => ({ ...first, and })) })
+  const one = fc.record({
+    of: fc.nat({ max: index - 1 }),
+    test: fc.constantFrom<When['test']>('even', 'odd', 'exists', 'absent', 'small'),
+  })
+  return fc.oneof(
+    { weight: 3, arbitrary: one },
+    { weight: 1, arbitrary: fc.tuple(one, one).map(([first, and]) => ({ ...first, and })) },
+  )
 }
 
 /** Plans of up to `nodesMax` nodes, in random order. */
 export function samples(options: ScriptOptions & { nodesMax?: number } = {}): fc.Arbitrary<Sample[]> {
   const { nodesMax = 9 } = options
-  return fc.nat({ max: nodesMax }).chain((count) => fc.tuple(...Array.from({ length: count }, (_, index) => nodeAt(index, options))))
+  return fc
+    .nat({ max: nodesMax })
+    .chain((count) => fc.tuple(...Array.from({ length: count }, (_, index) => nodeAt(index, options))))
 }
 
 /** The plan of a sample. `order` shuffles how it is written down, which must not matter to what it does. */
@@ -100,11 +139,31 @@ function nodeOf(sample: Sample): Node {
   const from = sample.reads.map((index) => ref(nodeId(index), 'value'))
   switch (sample.kind) {
     case 'call':
-      return { ...base, kind: 'call', tool: toolName(sample.script), input: { script: scriptJson(sample.script), from }, retry }
+      return {
+        ...base,
+        kind: 'call',
+        tool: toolName(sample.script),
+        input: { script: scriptJson(sample.script), from },
+        retry,
+      }
     case 'map':
-      return { ...base, kind: 'map', tool: toolName(sample.script), over: sample.items, input: { script: scriptJson(sample.script), from, item: { $item: [] }, index: { $index: [] } }, concurrency: sample.concurrency, retry }
+      return {
+        ...base,
+        kind: 'map',
+        tool: toolName(sample.script),
+        over: sample.items,
+        input: { script: scriptJson(sample.script), from, item: { $item: [] }, index: { $index: [] } },
+        concurrency: sample.concurrency,
+        retry,
+      }
     case 'wait':
-      return { ...base, after: readAfter(sample), kind: 'wait', signal: `go-${id}`, ...(sample.timeoutMs === undefined ? {} : { timeoutMs: sample.timeoutMs }) }
+      return {
+        ...base,
+        after: readAfter(sample),
+        kind: 'wait',
+        signal: `go-${id}`,
+        ...(sample.timeoutMs === undefined ? {} : { timeoutMs: sample.timeoutMs }),
+      }
     case 'sleep':
       return { ...base, after: readAfter(sample), kind: 'sleep', ms: sample.ms }
   }
@@ -141,7 +200,9 @@ export function needsOf(sample: Sample): number[] {
 }
 
 /** What a node should come to. */
-export type Expected = { status: 'completed'; output: unknown } | { status: 'skipped' | 'timedOut' | 'failed' | 'blocked' }
+export type Expected =
+  | { status: 'completed'; output: unknown }
+  | { status: 'skipped' | 'timedOut' | 'failed' | 'blocked' }
 
 /** What a plan should come to, by a plain walk through it: the model that the runtime is held against. */
 export function expected(sample: readonly Sample[]): Expected[] {
@@ -162,7 +223,10 @@ function resultOf(node: Sample, results: readonly Expected[]): Expected {
       return node.script.end === 'ok' ? { status: 'completed', output: outputOf(node.id, from) } : { status: 'failed' }
     case 'map':
       if (node.script.end !== 'ok' && node.items.length > 0) return { status: 'failed' }
-      return { status: 'completed', output: node.items.map((item, index) => outputOf(`${node.id}/${index}`, [...from, item, index])) }
+      return {
+        status: 'completed',
+        output: node.items.map((item, index) => outputOf(`${node.id}/${index}`, [...from, item, index])),
+      }
     case 'wait':
       return node.given === 'never' ? { status: 'timedOut' } : { status: 'completed', output: outputOf(node.id, []) }
     case 'sleep':
@@ -173,13 +237,21 @@ function resultOf(node: Sample, results: readonly Expected[]): Expected {
 function answer({ of, test, and }: When, results: readonly Expected[]): boolean {
   const value = field(results[of], 'value')
   const even = field(results[of], 'even')
-  const one = { even: even === true, odd: even === false, exists: value !== undefined, absent: value === undefined, small: typeof value === 'number' && value < 500 }[test]
+  const one = {
+    even: even === true,
+    odd: even === false,
+    exists: value !== undefined,
+    absent: value === undefined,
+    small: typeof value === 'number' && value < 500,
+  }[test]
   return one && (and === undefined || answer(and, results))
 }
 
 function field(result: Expected | undefined, key: string): unknown {
   const output = result?.status === 'completed' ? result.output : undefined
-  return typeof output === 'object' && output !== null && !Array.isArray(output) ? (output as Record<string, unknown>)[key] : undefined
+  return typeof output === 'object' && output !== null && !Array.isArray(output)
+    ? (output as Record<string, unknown>)[key]
+    : undefined
 }
 
 /** A value that tells what it was made from. */
@@ -192,7 +264,14 @@ function outputOf(effect: string, from: readonly unknown[]): { value: number; ev
 /** What happened outside. Survives crashes, as the outside does. */
 export class World {
   /** In order: each call as it begins and as it returns its value. */
-  readonly log: { what: 'begin' | 'end'; job: string; effect: string; key: string; attempt: number; class: EffectClass }[] = []
+  readonly log: {
+    what: 'begin' | 'end'
+    job: string
+    effect: string
+    key: string
+    attempt: number
+    class: EffectClass
+  }[] = []
   private readonly failures = new Map<string, number>()
   /** Calls under way now, and the most there ever were. */
   underWay = 0
@@ -217,7 +296,12 @@ export class World {
   }
 }
 
-const callInput = z.object({ script: z.any(), from: z.array(z.any()), item: z.any().optional(), index: z.any().optional() })
+const callInput = z.object({
+  script: z.any(),
+  from: z.array(z.any()),
+  item: z.any().optional(),
+  index: z.any().optional(),
+})
 
 /** The agent whose input is the plan that it runs. `pause` lets tools take turns of the event loop. */
 export function planRunner(world: World, pause: () => Promise<void> | void = () => {}) {
@@ -232,7 +316,8 @@ export function planRunner(world: World, pause: () => Promise<void> | void = () 
         try {
           await pause()
           if (script.end === 'terminal') throw new TerminalError('never')
-          if (script.end === 'always' || world.failsYet(context.idempotencyKey, script.failures)) throw new RetryableError('not yet')
+          if (script.end === 'always' || world.failsYet(context.idempotencyKey, script.failures))
+            throw new RetryableError('not yet')
           world.note('end', context, effect)
           return outputOf(context.effect, item === undefined ? from : [...from, item, index])
         } finally {

@@ -52,7 +52,13 @@ test('whoever looks a job up sees what is durable, not what its runner is about 
     effect: 'read',
     run: () => new Promise<string>((resolve) => (answer = resolve)),
   })
-  const waiter = agent({ name: 'waiter', input: z.any(), output: z.string(), tools: [slowly], plan: (graph) => graph.call('it', slowly, null) })
+  const waiter = agent({
+    name: 'waiter',
+    input: z.any(),
+    output: z.string(),
+    tools: [slowly],
+    plan: (graph) => graph.call('it', slowly, null),
+  })
   const slow = new SlowStore()
   const before = await testRuntime({ agents: [waiter], store: slow.store })
   await before.spawn(waiter, null, { id: 'a' })

@@ -133,7 +133,7 @@ describe('a Ref is no value', () => {
 
   test.each<[string, () => unknown]>([
     ['in a template literal', () => `${found.count}`],
-    ['joined to a text', () => 'a' + String(found.count)],
+    ['joined to a text', () => `a${String(found.count)}`],
     ['in arithmetic', () => found.count * 2],
     ['compared by <', () => found.count < 3],
     // biome-ignore lint/suspicious/noDoubleEquals: the conversion that == makes is the case.

@@ -26,8 +26,20 @@ describe('a planned job', () => {
     expect(await job.result()).toEqual({ page: 'http://localhost/reports/1' })
     expect(calls).toEqual(['search', 'write', 'publish'])
     expect(await eventsOf(job)).toEqual([
-      'job.created', 'plan.requested', 'plan.adopted', 'node.started', 'node.completed', 'node.started', 'node.completed',
-      'node.waiting', 'timer.armed', 'signal.received', 'node.completed', 'node.started', 'node.completed', 'job.completed',
+      'job.created',
+      'plan.requested',
+      'plan.adopted',
+      'node.started',
+      'node.completed',
+      'node.started',
+      'node.completed',
+      'node.waiting',
+      'timer.armed',
+      'signal.received',
+      'node.completed',
+      'node.started',
+      'node.completed',
+      'job.completed',
     ])
     const past = await replay(researcher, job.events())
     expect(past.divergence).toBeUndefined()
@@ -38,7 +50,9 @@ describe('a planned job', () => {
     await using runtime = await openRuntime({ store: memoryStore(), agents: [researcher] })
     const job = await runtime.spawn(researcher, { topic: 'tea' }, { id: 'a' })
     const again = await runtime.spawn(researcher, { topic: 'other' }, { id: 'a' })
-    await waitFor(job as never, (snapshot: never) => (snapshot as { matches(path: string): boolean }).matches('review.waiting'))
+    await waitFor(job as never, (snapshot: never) =>
+      (snapshot as { matches(path: string): boolean }).matches('review.waiting'),
+    )
     await again.signal(approval, { approved: false, by: 'ana' })
     expect(await toPromise(job as never)).toEqual({})
     expect(job.getSnapshot().nodes['publish']).toBe('skipped')
@@ -77,7 +91,9 @@ describe('a planned job', () => {
   test('bad input, unknown signals and signals to a settled job are refused with a code', async () => {
     await using runtime = await testRuntime({ agents: [researcher] })
     await expect(runtime.spawn(researcher, { topic: 7 } as never)).rejects.toMatchObject({ code: 'INPUT_INVALID' })
-    await expect(runtime.spawn(researcher, { topic: 'x' }, { id: 'no spaces' })).rejects.toMatchObject({ code: 'INPUT_INVALID' })
+    await expect(runtime.spawn(researcher, { topic: 'x' }, { id: 'no spaces' })).rejects.toMatchObject({
+      code: 'INPUT_INVALID',
+    })
     const job = await runtime.spawn(researcher, { topic: 'tea' })
     await expect(job.signal('nope', 1)).rejects.toMatchObject({ code: 'SIGNAL_UNKNOWN' })
     await expect(job.signal(approval, { approved: 'yes' } as never)).rejects.toMatchObject({ code: 'SIGNAL_INVALID' })

@@ -86,7 +86,7 @@ describe('S6: a flipped bit is seen or does no harm', () => {
       writeFileSync(path, bytes)
       verdicts.push(`${await judge.ask(copy)} (${path.split('/').at(-1)} byte ${at})`)
     }
-    expect(verdicts.filter((verdict) => verdict.startsWith('served'))).toEqual([])
+    expect(verdicts.filter((verdict) => /^(served|threw)/.test(verdict))).toEqual([])
     // The trials must have hit something, or they would prove nothing.
     expect(verdicts.filter((verdict) => !verdict.startsWith('harmless')).length).toBeGreaterThan(trials / 4)
   })
