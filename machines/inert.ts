@@ -1,5 +1,5 @@
 import type { ActorLogic, AnyActorLogic, AnyActorRef, EventObject, NonReducibleUnknown, Snapshot } from 'xstate'
-import type { ErrorData } from '../src/base/error.ts'
+import type { EndedError } from './outcome.ts'
 
 /**
  * Actors that do nothing.
@@ -10,12 +10,12 @@ import type { ErrorData } from '../src/base/error.ts'
  */
 
 /** What an inert actor asks the runtime for. */
-export type RequestKind = 'call' | 'promise' | 'wait' | 'sleep' | 'plan'
+export type RequestKind = 'call' | 'promise' | 'wait' | 'sleep' | 'spawn' | 'plan'
 
 export type InertSnapshot = Snapshot<unknown> & { input: unknown }
 
 /** How the runtime ends an inert actor. */
-export type Outcome = { type: 'aetheris.done'; output: unknown } | { type: 'aetheris.error'; error: ErrorData }
+export type Outcome = { type: 'aetheris.done'; output: unknown } | { type: 'aetheris.error'; error: EndedError }
 
 export interface InertLogic extends ActorLogic<InertSnapshot, EventObject, NonReducibleUnknown> {
   readonly requests: RequestKind

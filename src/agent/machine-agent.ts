@@ -3,9 +3,11 @@ import { z } from 'zod'
 import { sha256 } from '../base/hash.ts'
 import type { Program } from '../compile/actor.ts'
 import { makeDurable } from '../compile/durable.ts'
+import { type ApprovalPolicy, approvalSchema } from '../event/approval.ts'
+import type { Budget } from '../event/budget.ts'
 import type { EffectClass } from '../event/event.ts'
 import { type RetryPolicy, retrySchema } from '../graph/graph.ts'
-import { type Agent, byName, checkName, invalid, type PromisePolicy } from './agent.ts'
+import { type Agent, byName, checkBudget, checkGrace, checkName, invalid, type PromisePolicy } from './agent.ts'
 import type { AnySignal } from './signal.ts'
 
 export interface MachineOptions<I extends z.ZodType, O extends z.ZodType> {
@@ -20,7 +22,15 @@ export interface MachineOptions<I extends z.ZodType, O extends z.ZodType> {
    * How promise actors are performed, by the name of their source (`src: 'charge'`) or their invoke id.
    * Default `once`: a call without a recorded outcome is never repeated by itself.
    */
-  effects?: Record<string, EffectClass | { effect?: EffectClass; retry?: RetryPolicy; timeoutMs?: number }>
+  effects?: Record<
+    string,
+    | EffectClass
+    | { effect?: EffectClass; retry?: RetryPolicy; timeoutMs?: number; approval?: 'always' | ApprovalPolicy }
+  >
+  /** What a job may use up before it waits for somebody to raise the limit. Default: no limit. */
+  budget?: Budget
+  /** How long a cancelled job waits for a machine that handles `job.cancel`, in milliseconds. Default 30 s. */
+  graceMs?: number
 }
 
 const anything = z.any()
@@ -47,6 +57,9 @@ export function fromMachine<I extends z.ZodType = typeof anything, O extends z.Z
     output: options.output ?? (anything as unknown as O),
     tools: new Map(),
     signals: byName(name, 'signal', signals),
+    agents: new Map(),
+    budget: checkBudget(name, options.budget),
+    graceMs: checkGrace(name, options.graceMs),
     plan: undefined,
     planner: undefined,
     program,
@@ -59,11 +72,12 @@ function policy(agentName: string, key: string, given: unknown): PromisePolicy {
     effect: z.enum(['read', 'idempotent', 'once']).default('once'),
     retry: retrySchema.default({}),
     timeoutMs: z.int().min(1).optional(),
+    approval: z.union([z.literal('always'), approvalSchema]).optional(),
   })
   const parsed = schema.safeParse(typeof given === 'string' ? { effect: given } : given)
   if (!parsed.success) return invalid(agentName, `effects.${key}: ${z.prettifyError(parsed.error)}`)
-  const { effect, retry, timeoutMs } = parsed.data
-  return { effect, retry, timeoutMs }
+  const { effect, retry, timeoutMs, approval } = parsed.data
+  return { effect, retry, timeoutMs, approval: approval === 'always' ? {} : approval }
 }
 
 /** The machine as text, functions by their source: it changes when the machine does. */

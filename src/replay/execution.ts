@@ -1,12 +1,18 @@
-import type { AnyActorRef } from 'xstate'
-import { inert } from '../../machines/inert.ts'
-import { assert, type ErrorData } from '../base/error.ts'
+import type { EndedError } from '../../machines/outcome.ts'
+import { assert } from '../base/error.ts'
 import { canonical, firstDifference, type Json } from '../base/json.ts'
 import { JobActor, type Program, type Request } from '../compile/actor.ts'
 import type { PlanContext } from '../compile/hydrate.ts'
+import type { Budget, Usage } from '../event/budget.ts'
 import { type EventBody, type EventData, endTypes, type NewEvent } from '../event/event.ts'
 import type { TaskGraph } from '../graph/graph.ts'
-import type { BufferedSignal, Effect, Timer, WaitInput } from './effect.ts'
+import type { Effect, PlanRequestInput, SpawnInput, Timer, WaitInput } from './effect.ts'
+import { isEngaged } from './effect.ts'
+import { applyNote } from './notes.ts'
+import { type Orphan, Orphans } from './orphans.ts'
+import { Pending, type PersistedPending } from './pending.ts'
+import { keptAfter, keptForRevision, remaining } from './rerun.ts'
+import { Signals } from './signals.ts'
 
 /**
  * One job as a fold of its history: the actor, its pending effects, its timers and its unread signals.
@@ -41,24 +47,25 @@ interface Announcement {
 const announcedOnly: ReadonlySet<string> = new Set([
   'plan.requested',
   'node.skipped',
+  'node.chosen',
   'node.waiting',
   'node.withdrawn',
   'timer.armed',
+  'compensation.started',
   'job.completed',
+  'job.cancelled',
 ])
 
 export class Execution {
   private actor: JobActor | undefined
   private readonly programs: Programs
   private queue: Announcement[] = []
-  private readonly effectIds = new Map<AnyActorRef, string>()
-  private readonly occurrences = new Map<string, number>()
-  private readonly effectsById = new Map<string, Effect>()
-  private readonly timersById = new Map<string, Timer>()
-  private signals: BufferedSignal[] = []
+  private pending = new Pending()
+  private signals = new Signals()
+  private readonly orphans = new Orphans()
   private undecided: string[] = []
-  private timersMade = 0
   private ended = false
+  private undoing = false
 
   /** Number of events applied. */
   seq = 0
@@ -66,19 +73,21 @@ export class Execution {
   planSeq: number | undefined
   graph: TaskGraph | undefined
   created: EventData<'job.created'> | undefined
-  /** Nodes whose failure ended the job. */
-  readonly failed = new Set<string>()
+  createdAt = 0
+  budget: Budget = {}
+  readonly usage: Usage = { steps: 0, toolCalls: 0, cost: 0 }
+  private graceMs = 0
 
   constructor(programs: Programs) {
     this.programs = programs
   }
 
   get effects(): ReadonlyMap<string, Effect> {
-    return this.effectsById
+    return this.pending.effects
   }
 
   get timers(): ReadonlyMap<string, Timer> {
-    return this.timersById
+    return this.pending.timers
   }
 
   get isEnded(): boolean {
@@ -86,7 +95,33 @@ export class Execution {
   }
 
   get isPaused(): boolean {
-    return this.actor?.paused ?? false
+    return this.actor?.isPaused ?? false
+  }
+
+  get isOverBudget(): boolean {
+    return this.actor?.isOverBudget ?? false
+  }
+
+  /** Whether nothing new may be started. */
+  get isHeld(): boolean {
+    return this.isPaused || this.isOverBudget
+  }
+
+  get isEnding(): boolean {
+    return this.actor?.isEnding ?? false
+  }
+
+  get phase(): JobActor['phase'] {
+    return this.actor?.phase ?? 'planning'
+  }
+
+  /** Whether what the job had done was undone, or is being undone. */
+  get wasUndone(): boolean {
+    return this.undoing
+  }
+
+  get isRevising(): boolean {
+    return this.actor?.isRevising ?? false
   }
 
   get value(): Json {
@@ -97,8 +132,14 @@ export class Execution {
     return this.actor?.end
   }
 
+  /** The context of the body; of a plan between two bodies, what there is so far. */
   get context(): unknown {
     return this.actor?.context
+  }
+
+  /** What earlier plans of the job have come to. */
+  get kept(): JobActor['kept'] {
+    return this.live.kept
   }
 
   /** Whether a hand-written machine knows an event type. */
@@ -108,6 +149,11 @@ export class Execution {
 
   takeActions(): (() => unknown)[] {
     return this.actor?.takeActions() ?? []
+  }
+
+  /** Jobs that this one has started and has to let go of, since the last call. */
+  takeOrphans(): Orphan[] {
+    return this.orphans.take()
   }
 
   /** Records `body` and all that the machine announces because of it. `stamp` gives what comes from outside. */
@@ -147,129 +193,178 @@ export class Execution {
   private misfit({ type, data }: NewEvent): string | undefined {
     if ((this.actor === undefined) !== (type === 'job.created')) return 'type'
     // What a call gives after all is worth knowing also of a job that has ended.
-    if (this.ended) return type === 'node.late_result' ? undefined : 'type'
-    if ('effect' in data && type !== 'timer.armed' && type !== 'node.late_result' && type !== 'node.withdrawn') {
-      return this.effectsById.has(data.effect) ? undefined : 'data.effect'
+    if (this.ended) return afterEnd.has(type) ? undefined : 'type'
+    if ('effect' in data && data.effect !== undefined && !aboutGone.has(type)) {
+      return this.effects.has(data.effect) ? undefined : 'data.effect'
     }
-    if (type === 'timer.fired') return this.timersById.has(data.timer) ? undefined : 'data.timer'
+    if (type === 'timer.fired') return this.timers.has(data.timer) ? undefined : 'data.timer'
     return undefined
   }
 
   private apply(event: NewEvent): void {
-    switch (event.type) {
-      case 'job.created':
-        this.create(event.data)
-        break
-      case 'plan.adopted':
-        this.adopt(event.data)
-        break
-      case 'node.completed':
-        this.complete(event.data)
-        break
-      case 'node.failed':
-        this.failed.add(event.data.effect.split('/')[0] as string)
-        this.settle(event.data.effect, { type: 'aetheris.error', error: event.data.error })
-        break
-      case 'signal.received':
-        this.receive(event.data)
-        break
-      case 'timer.fired':
-        this.fire(event.data.timer)
-        break
-      case 'job.paused':
-        this.live.control({ type: 'job.pause' })
-        break
-      case 'job.resumed':
-        this.live.control({ type: 'job.resume' })
-        break
-      case 'job.cancelled':
-        this.live.control({ type: 'job.cancel' })
-        break
-      case 'job.failed':
-        if (this.live.end === undefined) this.live.control({ type: 'job.fail', error: event.data.error })
-        break
-      default:
-        this.note(event)
-    }
+    this.count(event)
+    if (!this.applyInput(event)) this.note(event)
     if (endTypes.has(event.type)) this.close()
     else if (movesMachine.has(event.type)) this.observe(event.at)
     if (!this.ended) this.matchSignals()
     this.seq += 1
   }
 
-  /** Events that only change where an effect stands, not the machine. */
-  private note(event: NewEvent): void {
+  private count({ type, data }: NewEvent): void {
+    if (movesMachine.has(type)) this.usage.steps += 1
+    if (type === 'node.started' || type === 'node.attempted') {
+      const kind = this.effects.get(data.effect)?.kind
+      if (kind === 'call' || kind === 'promise') this.usage.toolCalls += 1
+    }
+    if ('cost' in data && data.cost !== undefined) this.usage.cost += data.cost
+  }
+
+  /** Applies an event that moves the machine or the life around it; false for a note. */
+  private applyInput(event: NewEvent): boolean {
     switch (event.type) {
-      case 'node.started':
-        this.change(event.data.effect, { status: 'started', attempt: 1, class: event.data.class, cause: this.seq })
-        break
-      case 'node.attempted':
-        this.change(event.data.effect, { status: 'started', attempt: event.data.attempt, cause: this.seq })
-        break
-      case 'node.retried':
-        this.retry(event.data, event.at)
-        break
-      case 'node.outcome_unknown':
-        this.change(event.data.effect, { status: 'unknown' })
-        break
-      case 'node.waiting':
-        this.change(event.data.effect, { status: 'waiting', cause: this.seq })
-        break
-      case 'node.withdrawn':
-        this.forget(event.data.effect)
-        break
-      case 'job.recovered':
-        this.interrupt()
-        break
-      case 'timer.armed': {
-        const { timer, effect, purpose, dueAt } = event.data
-        this.timersById.set(timer, { id: timer, effect, purpose, dueAt })
-        if (purpose === 'sleep') this.change(effect, { status: 'sleeping', cause: this.seq })
-      }
+      case 'job.created':
+        this.create(event.data, event.at)
+        return true
+      case 'plan.adopted':
+        this.adopt(event.data)
+        return true
+      case 'plan.revised':
+        this.revise(event.data)
+        return true
+      case 'plan.revision_requested':
+        this.live.control({ type: 'job.replan' })
+        return true
+      case 'node.completed':
+        this.complete(event.data)
+        return true
+      case 'node.failed':
+        this.settle(event.data.effect, { type: 'aetheris.error', error: event.data.error })
+        return true
+      case 'node.cancelled':
+        this.cancelEffect(event.data.effect)
+        return true
+      case 'signal.received':
+        this.receive(event.data)
+        return true
+      case 'timer.fired':
+        this.fire(event.data.timer, event.at)
+        return true
+      default:
+        return this.applyControl(event)
     }
   }
 
-  /** Another owner has taken over: what was under way has lost its process, and only its class says what may follow. */
-  private interrupt(): void {
-    for (const effect of this.effectsById.values()) {
-      if (effect.status !== 'started') continue
-      if (effect.class !== 'once') this.change(effect.id, { status: 'interrupted', cause: this.seq })
-      else
-        this.announce({
-          type: 'node.outcome_unknown',
-          data: { effect: effect.id, attempt: effect.attempt, reason: 'crash' },
-        })
+  private applyControl(event: NewEvent): boolean {
+    switch (event.type) {
+      case 'job.paused':
+        this.live.control({ type: 'job.pause' })
+        return true
+      case 'job.resumed':
+        this.budget = { ...this.budget, ...event.data.budget }
+        this.live.control({ type: 'job.resume' })
+        return true
+      case 'budget.exceeded':
+        this.live.control({ type: 'job.exceed' })
+        return true
+      case 'job.restarted':
+        this.restart(event.data.node)
+        return true
+      case 'job.cancel_requested':
+        this.graceMs = event.data.graceMs ?? this.graceMs
+        this.live.cancel()
+        return true
+      case 'job.terminated':
+        this.live.control({ type: 'job.terminate' })
+        return true
+      case 'job.failed':
+        if (this.live.end === undefined) this.live.control({ type: 'job.fail', error: event.data.error })
+        return true
+      default:
+        return false
     }
   }
 
-  private create(data: EventData<'job.created'>): void {
+  private note(event: NewEvent): void {
+    applyNote(event, {
+      pending: this.pending,
+      seq: this.seq,
+      announce: (body) => this.announce(body),
+      arm: (effect, purpose, dueAt) => this.arm(effect, purpose, dueAt),
+    })
+  }
+
+  // --- what inputs do
+
+  private create(data: EventData<'job.created'>, at: number): void {
     this.created = data
+    this.createdAt = at
+    this.budget = data.budget ?? {}
+    this.graceMs = data.graceMs
     const program = data.machine === undefined ? undefined : this.programs.ofMachine(data.agent)
     assert(data.machine === undefined || program !== undefined, `agent "${data.agent}" has no machine`)
     this.actor = JobActor.start(program, data.input, data.agent)
+    if (this.budget.wallMs !== undefined) this.arm(undefined, 'budget', at + this.budget.wallMs)
   }
 
   private adopt({ graph, hash }: EventData<'plan.adopted'>): void {
-    this.setPlan(graph as unknown as TaskGraph)
-    this.planSeq = this.seq
-    for (const effect of this.effectsById.values()) if (effect.kind === 'plan') this.forget(effect.id)
+    this.setPlan(graph as unknown as TaskGraph, this.live.kept.results)
+    this.forgetPlanners()
     this.actor = this.live.adopt(this.programs.ofPlan(this.graph as TaskGraph, hash))
   }
 
-  private setPlan(graph: TaskGraph): void {
+  /** The next plan: the body goes on with what has settled, and what is under way for the same nodes goes on as well. */
+  private revise({ graph, hash }: EventData<'plan.revised'>): void {
+    const isIdle = this.phase === 'planning'
+    const kept = isIdle ? this.live.kept : keptForRevision(this.graph as TaskGraph, this.live)
+    this.setPlan(graph as unknown as TaskGraph, kept.results)
+    this.forgetPlanners()
+    const program = this.programs.ofPlan(this.graph as TaskGraph, hash)
+    if (isIdle) {
+      this.actor = this.live.adopt(program)
+      return
+    }
+    this.live.settle('job.planner', { type: 'aetheris.done', output: null })
+    this.actor = this.live.rerun(program, kept)
+    this.pending.rebind(this.actor.requests())
+  }
+
+  private restart(node: string): void {
+    const graph = this.graph as TaskGraph
+    const kept = keptAfter(graph, this.live, node)
+    const rest = remaining(graph, kept.results)
+    this.undecided = decidable(rest)
+    this.ended = false
+    this.undoing = false
+    this.actor = this.live.rerun(this.programs.ofPlan(rest.graph, rest.hash), kept)
+    this.pending.rebind(this.actor.requests())
+  }
+
+  private setPlan(graph: TaskGraph, results: Readonly<Record<string, unknown>>): void {
     this.graph = graph
-    this.undecided = graph.nodes.filter((node) => node.when !== undefined).map((node) => node.id)
+    this.planSeq = this.seq
+    this.undecided = decidable({ graph }).filter((id) => !(id in results))
+  }
+
+  private forgetPlanners(): void {
+    for (const effect of this.effects.values()) if (effect.kind === 'plan') this.pending.forget(effect.id)
   }
 
   private complete({ effect, output }: EventData<'node.completed'>): void {
-    const kind = this.effectsById.get(effect)?.kind
-    if (kind === 'wait') this.takeSignal((this.effectsById.get(effect) as Effect).input as WaitInput)
+    const kind = this.effects.get(effect)?.kind
+    if (kind === 'wait') this.signals.taken(effect)
     this.settle(effect, { type: 'aetheris.done', output: kind === 'wait' ? { payload: output } : output })
+  }
+
+  private cancelEffect(id: string): void {
+    const { status, class: effectClass } = this.effects.get(id) as Effect
+    const ended: EndedError['ended'] = status === 'unknown' && effectClass === 'once' ? 'unknown' : 'cancelled'
+    const error: EndedError = { name: 'AetherisError', code: 'JOB_CANCELLED', message: 'The job was ending.', ended }
+    this.settle(id, { type: 'aetheris.error', error })
   }
 
   private receive({ name, payload }: EventData<'signal.received'>): void {
     if (this.created?.machine === undefined) {
-      this.signals.push({ name, payload, seq: this.seq })
+      this.signals.receive({ name, payload, seq: this.seq })
       return
     }
     const type = this.accepts(name) ? name : `signal.${name}`
@@ -277,148 +372,201 @@ export class Execution {
     this.live.send({ ...fields, type })
   }
 
-  private fire(id: string): void {
-    const timer = this.timersById.get(id) as Timer
-    this.timersById.delete(id)
-    if (timer.purpose === 'retry') this.change(timer.effect, { status: 'ready', cause: this.seq })
-    else
-      this.settle(timer.effect, {
-        type: 'aetheris.done',
-        output: timer.purpose === 'sleep' ? null : { timedOut: true },
-      })
+  private fire(id: string, at: number): void {
+    const timer = this.timers.get(id) as Timer
+    this.pending.timers.delete(id)
+    const effect = this.effects.get(timer.effect ?? '')
+    if (timer.purpose === 'grace') return this.endGrace()
+    if (timer.purpose === 'budget') return this.exceedTime(at)
+    if (effect === undefined) return
+    switch (timer.purpose) {
+      case 'retry':
+        this.pending.change(effect.id, at, { status: 'ready', cause: this.seq })
+        return
+      case 'sleep':
+        return this.settle(effect.id, { type: 'aetheris.done', output: null })
+      case 'timeout':
+        return this.settle(effect.id, { type: 'aetheris.done', output: { timedOut: true } })
+      case 'deadline':
+        return this.passDeadline(effect, at)
+      case 'approval':
+        return this.closeApproval(effect)
+      case 'escalation':
+        this.announce({
+          type: 'approval.escalated',
+          data: { effect: effect.id, to: effect.approval?.policy.escalate?.to ?? [] },
+        })
+    }
   }
 
-  private retry({ effect, delayMs }: EventData<'node.retried'>, at: number): void {
-    const failures = (this.effectsById.get(effect) as Effect).failures + 1
-    this.change(effect, { status: 'backoff', failures })
-    this.arm(effect, 'retry', at + delayMs)
+  private passDeadline({ id, status, attempt, class: effectClass, input }: Effect, at: number): void {
+    if (status === 'unknown' || status === 'answered') return // somebody is asked, or has answered
+    if (status === 'started' && effectClass === 'once') {
+      this.announce({ type: 'node.outcome_unknown', data: { effect: id, attempt, reason: 'timeout' } })
+      return
+    }
+    if (status === 'awaiting') this.orphans.add(this.effects.get(id) as Effect)
+    this.pending.change(id, at, { status: 'answered' })
+    const deadlineMs = (input as { deadlineMs?: number }).deadlineMs
+    const message = `The node took longer than ${deadlineMs} ms with all its attempts.`
+    const error = { name: 'AetherisError', code: 'TOOL_TIMEOUT', message }
+    this.announce({ type: 'node.failed', data: { effect: id, attempt, error } })
   }
 
-  private settle(
-    id: string,
-    outcome: { type: 'aetheris.done'; output: unknown } | { type: 'aetheris.error'; error: ErrorData },
-  ): void {
-    const { path } = this.effectsById.get(id) as Effect
-    this.forget(id)
+  private closeApproval({ id, approval }: Effect): void {
+    if (approval === undefined) return
+    const { digest, policy } = approval
+    const data = { effect: id, digest, option: 'timeout', verdict: policy.onTimeout ?? 'deny' } as const
+    this.announce({ type: 'approval.decided', data })
+  }
+
+  /** What is under way has had its time to end; from here on nobody waits for it. */
+  private endGrace(): void {
+    if (!this.live.isPlan) return this.live.control({ type: 'job.kill' })
+    for (const effect of this.effects.values()) {
+      if (!effect.isHalted || effect.status === 'answered') continue
+      const { id, attempt } = effect
+      if (effect.status === 'awaiting') this.orphans.add(effect)
+      if (effect.status === 'started' && effect.class === 'once') {
+        this.announce({ type: 'node.outcome_unknown', data: { effect: id, attempt, reason: 'cancelled' } })
+      }
+      this.announce({ type: 'node.cancelled', data: { effect: id, attempt } })
+    }
+  }
+
+  private exceedTime(at: number): void {
+    const { wallMs = 0 } = this.budget
+    const used = at - this.createdAt
+    if (used >= wallMs) this.announce({ type: 'budget.exceeded', data: { limit: 'wallMs', max: wallMs, used } })
+  }
+
+  private settle(id: string, outcome: Parameters<JobActor['settle']>[1]): void {
+    const { path } = this.effects.get(id) as Effect
+    this.pending.forget(id)
     this.live.settle(path, outcome)
   }
+
+  // --- what the machine makes of it
 
   /** Compares what the machine asks for with what is known, and announces the difference. */
   private observe(at: number): void {
     const requests = this.live.requests()
-    const wanted = new Set(requests.map((request) => request.ref))
-    for (const [ref, id] of this.effectIds) if (!wanted.has(ref)) this.withdraw(ref, id)
-    this.announceSkipped()
-    for (const request of requests) if (!this.effectIds.has(request.ref)) this.request(request, at)
+    for (const effect of this.pending.takeGone(requests)) this.withdraw(effect)
+    this.announceDecided()
+    for (const request of requests) {
+      if (!this.pending.isKnown(request)) this.request(request, at)
+      if (request.isHalted) this.halt(request, at)
+    }
+    this.armGrace(at)
+    this.announceUndoing()
     this.announceEnd()
   }
 
-  private request({ path, ref, logic, input }: Request, at: number): void {
-    const nth = (this.occurrences.get(path) ?? 0) + 1
-    this.occurrences.set(path, nth)
-    const id = nth === 1 ? path : `${path}#${nth}`
-    this.effectIds.set(ref, id)
-    const effect: Effect = {
-      id,
-      path,
-      kind: logic.requests,
-      input,
-      logic,
-      status: 'requested',
-      attempt: 0,
-      failures: 0,
-      cause: this.seq,
-    }
-    this.effectsById.set(id, effect)
-    if (effect.kind === 'plan')
-      this.announce({ type: 'plan.requested', data: { planner: (input as { planner: string }).planner } })
-    if (effect.kind === 'sleep') this.arm(id, 'sleep', at + (input as { ms: number }).ms)
-    if (effect.kind === 'wait') {
+  private request(request: Request, at: number): void {
+    const { id, kind, input } = this.pending.add(request, this.seq, at)
+    if (kind === 'plan') this.announce({ type: 'plan.requested', data: { ...(input as PlanRequestInput) } })
+    if (kind === 'sleep') this.arm(id, 'sleep', at + (input as { ms: number }).ms)
+    if (kind === 'wait') {
       const { signal, timeoutMs } = input as WaitInput
       this.announce({ type: 'node.waiting', data: { effect: id, signal } })
       if (timeoutMs !== undefined) this.arm(id, 'timeout', at + timeoutMs)
     }
+    if (kind === 'call' || kind === 'spawn') {
+      const { deadlineMs } = input as SpawnInput
+      if (deadlineMs !== undefined) this.arm(id, 'deadline', at + deadlineMs)
+    }
   }
 
-  private arm(effect: string, purpose: Timer['purpose'], dueAt: number): void {
-    this.timersMade += 1
-    this.announce({ type: 'timer.armed', data: { timer: `t${this.timersMade}`, effect, purpose, dueAt } })
+  /** The part of the plan that asked is ending: what has not begun never will, and what has is told to stop. */
+  private halt(request: Request, at: number): void {
+    const effect = this.pending.effectOf(request)
+    if (effect === undefined || effect.isHalted) return
+    const { id, attempt } = effect
+    const lets = effect.kind === 'spawn' && (effect.input as SpawnInput).onParentEnd === 'abandon'
+    if (effect.status === 'awaiting') this.orphans.add(effect)
+    this.pending.clearTimers(id)
+    if (isEngaged(effect) && !lets) return this.pending.change(id, at, { isHalted: true })
+    this.pending.change(id, at, { isHalted: true, status: 'answered' })
+    this.announce({ type: 'node.cancelled', data: { effect: id, attempt } })
+  }
+
+  /** Bounds how long a job that is ending waits for what is under way. */
+  private armGrace(at: number): void {
+    const isArmed = [...this.timers.values()].some(({ purpose }) => purpose === 'grace')
+    const isQueued = this.queue.some(({ body }) => body.type === 'timer.armed' && body.data.purpose === 'grace')
+    if (isArmed || isQueued) return
+    const isDraining = this.live.isPlan
+      ? [...this.effects.values()].some((effect) => effect.isHalted && effect.status !== 'answered')
+      : this.phase === 'cancelling'
+    if (isDraining) this.arm(undefined, 'grace', at + this.graceMs)
+  }
+
+  private arm(effect: string | undefined, purpose: Timer['purpose'], dueAt: number): void {
+    const timer = this.pending.nextTimer()
+    const data = { timer, purpose, dueAt, ...(effect === undefined ? {} : { effect }) }
+    this.announce({ type: 'timer.armed', data })
   }
 
   /** The machine has left the state that asked: what is under way has to stop. */
-  private withdraw(ref: AnyActorRef, id: string): void {
-    this.effectIds.delete(ref)
-    if (!this.effectsById.has(id)) return // it was just settled
-    const { status } = this.effectsById.get(id) as Effect
+  private withdraw(effect: Effect): void {
+    const { id, status } = effect
     this.queue = this.queue.filter(({ body }) => !('effect' in body.data && body.data.effect === id))
-    if (status === 'requested') this.forget(id)
+    this.signals.giveBack(id)
+    if (status === 'awaiting') this.orphans.add(effect)
+    if (status === 'requested') this.pending.forget(id)
     else if (this.live.end === undefined) this.announce({ type: 'node.withdrawn', data: { effect: id } })
   }
 
-  private announceSkipped(): void {
+  private announceDecided(): void {
     if (this.undecided.length === 0) return
     const nodes = (this.live.context as PlanContext | undefined)?.nodes ?? {}
-    for (const node of this.undecided)
-      if (nodes[node]?.status === 'skipped') this.announce({ type: 'node.skipped', data: { node } })
-    this.undecided = this.undecided.filter((node) => !(node in nodes))
+    const open: string[] = []
+    for (const node of this.undecided) {
+      const result = nodes[node]
+      if (result === undefined) open.push(node)
+      else if (result.status === 'skipped') this.announce({ type: 'node.skipped', data: { node } })
+      else if (result.status === 'completed' && this.isChoice(node)) {
+        this.announce({ type: 'node.chosen', data: { node, case: String(result.output) } })
+      }
+    }
+    this.undecided = open
+  }
+
+  private isChoice(node: string): boolean {
+    return this.graph?.nodes.find(({ id }) => id === node)?.kind === 'choose'
+  }
+
+  private announceUndoing(): void {
+    if (this.undoing || this.phase !== 'compensating') return
+    this.undoing = true
+    const effects = this.live.kept.undo.map(({ id }) => `job.undo/${id}`)
+    this.announce({ type: 'compensation.started', data: { effects } })
   }
 
   private announceEnd(): void {
     const end = this.live.end
-    if (end === undefined) return
-    if (end.type === 'completed') this.announce({ type: 'job.completed', data: { output: end.output } })
-    if (end.type === 'failed') this.announce({ type: 'job.failed', data: { error: end.error } })
+    if (end?.type === 'completed') this.announce({ type: 'job.completed', data: { output: end.output } })
+    if (end?.type === 'failed') this.announce({ type: 'job.failed', data: { error: end.error } })
+    if (end?.type === 'cancelled') this.announce({ type: 'job.cancelled', data: {} })
   }
 
-  /** Gives each waiting node the oldest unread signal of its name. */
   private matchSignals(): void {
-    if (this.signals.length === 0) return
-    const given = new Set<BufferedSignal>()
-    for (const effect of this.effectsById.values()) {
-      if (effect.status !== 'waiting') continue
-      const { signal } = effect.input as WaitInput
-      const found = this.signals.find(
-        (each) => each.name === signal && !given.has(each) && !this.promised.has(each.seq),
-      )
-      if (found === undefined) continue
-      given.add(found)
+    for (const { effect, signal } of this.signals.match(this.effects.values())) {
       effect.status = 'answered'
-      this.queue.push({
-        cause: found.seq,
-        body: { type: 'node.completed', data: { effect: effect.id, attempt: 1, output: found.payload } },
-      })
+      const data = { effect: effect.id, attempt: 1, output: signal.payload }
+      this.queue.push({ cause: signal.seq, body: { type: 'node.completed', data } })
     }
-  }
-
-  /** Signals whose node.completed is announced but not applied yet. */
-  private get promised(): ReadonlySet<number> {
-    return new Set(this.queue.filter(({ body }) => body.type === 'node.completed').map(({ cause }) => cause))
-  }
-
-  private takeSignal({ signal }: WaitInput): void {
-    const at = this.signals.findIndex((each) => each.name === signal)
-    if (at >= 0) this.signals = this.signals.toSpliced(at, 1)
   }
 
   private announce(body: EventBody): void {
     this.queue.push({ body, cause: this.seq })
   }
 
-  private change(id: string, fields: Partial<Effect>): void {
-    const effect = this.effectsById.get(id)
-    if (effect !== undefined) Object.assign(effect, fields)
-  }
-
-  private forget(id: string): void {
-    this.effectsById.delete(id)
-    for (const timer of this.timersById.values()) if (timer.effect === id) this.timersById.delete(timer.id)
-  }
-
   private close(): void {
     this.ended = true
-    this.effectsById.clear()
-    this.timersById.clear()
-    this.signals = []
+    for (const effect of this.effects.values()) if (effect.kind === 'spawn') this.orphans.add(effect)
+    this.pending.clear()
+    this.signals = new Signals()
     this.queue = []
   }
 
@@ -427,32 +575,25 @@ export class Execution {
     return this.actor
   }
 
+  // --- snapshots
+
   /** All of it as JSON, from which {@link Execution.restore} goes on. */
   persist(): Json {
     return {
       seq: this.seq,
       planSeq: this.planSeq ?? null,
+      createdAt: this.createdAt,
+      budget: this.budget,
+      usage: { ...this.usage },
+      graceMs: this.graceMs,
       actor: this.live.persist(),
       queue: this.queue as unknown as Json,
-      occurrences: [...this.occurrences] as Json,
-      effects: this.persistEffects(),
-      timers: [...this.timersById.values()] as unknown as Json,
-      signals: this.signals as unknown as Json,
+      pending: this.pending.persist() as unknown as Json,
+      signals: this.signals.persist(),
       undecided: this.undecided,
-      timersMade: this.timersMade,
-      failed: [...this.failed],
+      undoing: this.undoing,
       ended: this.ended,
-    }
-  }
-
-  /** What an effect is given is read off its actor again, unless that has gone before the event that says so. */
-  private persistEffects(): Json {
-    const asked = new Set(this.effectIds.values())
-    const kept = [...this.effectsById.values()].map(
-      ({ input, logic: _, ...effect }): KeptEffect =>
-        asked.has(effect.id) ? effect : { ...effect, gone: effect.kind === 'wait' ? input : null },
-    )
-    return kept as unknown as Json
+    } as Json
   }
 
   /** What {@link Execution.persist} kept, with the events that it refers to: the first one, and that of the plan. */
@@ -460,71 +601,81 @@ export class Execution {
     programs: Programs,
     state: Json,
     created: EventData<'job.created'>,
-    plan?: EventData<'plan.adopted'>,
+    plan?: { graph: Json; hash: string },
   ): Execution {
     const kept = state as unknown as PersistedExecution
     const execution = new Execution(programs)
     execution.created = created
+    execution.createdAt = kept.createdAt
+    execution.budget = kept.budget
+    Object.assign(execution.usage, kept.usage)
+    execution.graceMs = kept.graceMs
     execution.planSeq = kept.planSeq ?? undefined
-    if (plan !== undefined) execution.setPlan(plan.graph as unknown as TaskGraph)
-    const program =
-      plan === undefined
-        ? created.machine === undefined
-          ? undefined
-          : programs.ofMachine(created.agent)
-        : programs.ofPlan(execution.graph as TaskGraph, plan.hash)
-    execution.actor = JobActor.restore(program, kept.actor)
+    if (plan !== undefined) execution.graph = plan.graph as unknown as TaskGraph
+    execution.actor = JobActor.restore(execution.programOf(kept, plan?.hash), kept.actor)
     execution.seq = kept.seq
     execution.queue.push(...kept.queue)
-    for (const [path, nth] of kept.occurrences) execution.occurrences.set(path, nth)
-    const requests = new Map(execution.actor.requests().map((request) => [request.path, request]))
-    for (const { gone, ...effect } of kept.effects) {
-      if (gone !== undefined) {
-        execution.effectsById.set(effect.id, { ...effect, input: gone, logic: inert(effect.kind) })
-        continue
-      }
-      const request = requests.get(effect.path)
-      assert(request !== undefined, `the snapshot has no actor for effect ${effect.id}`)
-      execution.effectsById.set(effect.id, { ...effect, input: request.input, logic: request.logic })
-      execution.effectIds.set(request.ref, effect.id)
-    }
-    for (const timer of kept.timers) execution.timersById.set(timer.id, timer)
-    execution.signals = kept.signals
+    execution.pending = Pending.restore(kept.pending, execution.actor.requests())
+    execution.signals = Signals.restore(kept.signals)
     execution.undecided = kept.undecided
-    execution.timersMade = kept.timersMade
-    for (const node of kept.failed) execution.failed.add(node)
+    execution.undoing = kept.undoing
     execution.ended = kept.ended
     return execution
   }
-}
 
-/** `gone`: what an effect was given whose actor is no more. */
-type KeptEffect = Omit<Effect, 'input' | 'logic'> & { gone?: unknown }
+  /** Of a plan that was begun anew, only what was left of it then. */
+  private programOf({ actor }: PersistedExecution, hash: string | undefined): Program | undefined {
+    const { created, graph } = this
+    if (created?.machine !== undefined) return this.programs.ofMachine(created.agent)
+    if (graph === undefined || hash === undefined) return undefined
+    const { results } = (actor as unknown as { context: JobActor['kept'] }).context
+    const rest = remaining(graph, results, hash)
+    return this.programs.ofPlan(rest.graph, rest.hash)
+  }
+}
 
 interface PersistedExecution {
   seq: number
   planSeq: number | null
+  createdAt: number
+  budget: Budget
+  usage: Usage
+  graceMs: number
   actor: Json
   queue: Announcement[]
-  occurrences: [string, number][]
-  effects: KeptEffect[]
-  timers: Timer[]
-  signals: BufferedSignal[]
+  pending: PersistedPending
+  signals: Json
   undecided: string[]
-  timersMade: number
-  failed: string[]
+  undoing: boolean
   ended: boolean
 }
+
+/** Nodes of a plan that settle without an effect, so that only the machine knows how. */
+function decidable({ graph }: { graph: TaskGraph }): string[] {
+  return graph.nodes.filter((node) => node.when !== undefined || node.kind === 'choose').map(({ id }) => id)
+}
+
+/** Events that may refer to an effect that is not pending (any more). */
+const aboutGone: ReadonlySet<string> = new Set(['timer.armed', 'node.late_result', 'node.withdrawn'])
+
+/** Events of a job that has ended. */
+const afterEnd: ReadonlySet<string> = new Set(['node.late_result', 'job.restarted'])
 
 const movesMachine: ReadonlySet<string> = new Set([
   'job.created',
   'plan.adopted',
+  'plan.revised',
+  'plan.revision_requested',
   'node.completed',
   'node.failed',
+  'node.cancelled',
   'signal.received',
   'timer.fired',
   'job.paused',
   'job.resumed',
+  'job.restarted',
+  'job.cancel_requested',
+  'budget.exceeded',
 ])
 
 function differs(seq: number, at: string[], recorded: unknown, replayed: unknown): Divergence | undefined {

@@ -1,7 +1,7 @@
 import type { JobEvent } from '../event/event.ts'
 import { chainHash, decodeEvent, eventIdentity, genesisHash } from './chain.ts'
 import { checkKeyPart } from './keys.ts'
-import { type PreparedCommit, prepareCommit, prepareMessage, readRange } from './request.ts'
+import { type PreparedCommit, type PreparedMessage, prepareCommit, prepareMessage, readRange } from './request.ts'
 import { admit, advance, hasEnded, mayBeRepeat, publicRow } from './row.ts'
 import type {
   Commit,
@@ -87,6 +87,7 @@ class MemoryStore implements JobStore {
     for (const { id, dueAt } of commit.set) job.timers.set(id, dueAt)
     for (const id of commit.acks) job.unread.delete(id)
     keepSnapshot(job.snapshots, commit.snapshot)
+    for (const message of commit.send) this.#deliver(message)
     if (hasEnded(row)) for (const left of [job.timers, job.unread, job.snapshots]) left.clear()
     return { seq: row.seq, hash }
   }
@@ -144,13 +145,21 @@ class MemoryStore implements JobStore {
 
   async send(message: InboxMessage): Promise<boolean> {
     this.#checkOpen()
-    const { jobId, id, text } = prepareMessage(message)
-    const { row, seen, unread } = this.#job(jobId)
+    const prepared = prepareMessage(message)
+    const { jobId, id } = prepared
+    const { row, seen } = this.#job(jobId)
     if (seen.has(id)) return false
     if (hasEnded(row)) throw jobSettled(jobId, row.status)
-    seen.add(id)
-    unread.set(id, text)
+    this.#deliver(prepared)
     return true
+  }
+
+  /** Into the inbox of a job that is there and has not ended. */
+  #deliver({ jobId, id, text }: PreparedMessage): void {
+    const job = this.#jobs.get(jobId)
+    if (job === undefined || job.seen.has(id) || hasEnded(job.row)) return
+    job.seen.add(id)
+    job.unread.set(id, text)
   }
 
   async inbox(jobId: string, limit = Infinity): Promise<InboxMessage[]> {
