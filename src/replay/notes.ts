@@ -37,6 +37,8 @@ export function applyNote(event: NewEvent, context: NoteContext): void {
     case 'node.reconciled':
     case 'node.resolved':
       return answered(event, context)
+    case 'node.withdrawn':
+      return pending.forget(event.data.effect)
     case 'node.waiting':
       return pending.change(event.data.effect, at, { status: 'waiting', cause: seq })
     case 'child.spawned':

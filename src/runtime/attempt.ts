@@ -13,8 +13,8 @@ import { type AttemptResult, failureOf, type Performance } from './perform.ts'
 
 export interface AttemptHost {
   readonly clock: Clock
-  /** The attempt says that it is alive, and how far. */
-  progressed(data: Json): void
+  /** The attempt says how far it is. `isKept`: it is time to keep that. */
+  progressed(data: Json, isKept: boolean): void
   /** It came back after all, when its result was given already. */
   late(result: AttemptResult): void
 }
@@ -24,6 +24,9 @@ export type AttemptContext = Pick<
   'jobId' | 'effect' | 'attempt' | 'idempotencyKey' | 'lastProgress' | 'approval'
 >
 
+/** How often the progress of an attempt is kept, at most. */
+const keepEveryMs = 1_000
+
 export class Attempt {
   private readonly performance: Performance
   private readonly context: AttemptContext
@@ -32,6 +35,8 @@ export class Attempt {
   private readonly ends: { early: (result: AttemptResult) => void } = { early: () => {} }
   private cost = 0
   private hasResult = false
+  private keptAt = Number.NEGATIVE_INFINITY
+  private unkept: Json | undefined
   private beat = () => {}
 
   constructor(performance: Performance, context: AttemptContext, host: AttemptHost) {
@@ -43,6 +48,11 @@ export class Attempt {
   /** What it has charged so far. */
   get charged(): number {
     return this.cost
+  }
+
+  /** What it reported last, where that was not kept. */
+  get lastProgress(): Json | undefined {
+    return this.unkept
   }
 
   /** Whether it was asked to end. */
@@ -94,7 +104,11 @@ export class Attempt {
     const json = toJson(data, `The progress of ${this.performance.name}`, 'INPUT_INVALID')
     if (this.hasResult) return
     this.beat()
-    this.host.progressed(json)
+    const now = this.host.clock.now()
+    const isKept = now - this.keptAt >= keepEveryMs
+    if (isKept) this.keptAt = now
+    this.unkept = isKept ? undefined : json
+    this.host.progressed(json, isKept)
   }
 
   private charge(units: number): void {

@@ -57,15 +57,28 @@ export interface RunnerHost {
 
 /** Something that has come in for a job. */
 export type Input =
-  | { type: 'outcome'; effect: string; attempt: number; result: AttemptResult; cost: number }
+  | {
+      type: 'outcome'
+      effect: string
+      attempt: number
+      result: AttemptResult
+      cost: number
+      progress?: Json | undefined
+    }
   | { type: 'reconciled'; effect: string; attempt: number; answer: Reconciliation }
-  | { type: 'progress'; effect: string; attempt: number; progress: Json }
+  | ({ type: 'progress' } & Progress)
   /** For a job that has ended, whose inbox is closed. */
   | { type: 'command'; command: Command; done: (error?: AetherisError) => void }
   | { type: 'inbox' }
   | { type: 'timers' }
   | { type: 'recovered' }
   | { type: 'look' }
+
+interface Progress {
+  effect: string
+  attempt: number
+  progress: Json
+}
 
 type Reconciliation = Omit<Extract<EventBody, { type: 'node.reconciled' }>['data'], 'effect' | 'attempt'>
 
@@ -78,8 +91,6 @@ interface Batch {
   done: (() => void)[]
 }
 
-/** How often the progress of an attempt is kept, at most. */
-const progressEveryMs = 1_000
 /** About what an event takes: a snapshot is worth its bytes only when the tail weighs as much. */
 const charactersPerEvent = 300
 
@@ -99,7 +110,6 @@ export class Runner {
   private readonly waiting = new Set<() => void>()
   private readonly attempts = new Map<string, Attempt>()
   private readonly reconciling = new Map<string, AbortController>()
-  private readonly progressAt = new Map<string, number>()
   private storedTimers: Set<string>
   private snapshotSeq: number
   private snapshotSize = 0
@@ -184,9 +194,11 @@ export class Runner {
   }
 
   private takeOutcome(input: Extract<Input, { type: 'outcome' }>, batch: Batch): void {
-    const { effect: id, attempt, result, cost } = input
+    const { effect: id, attempt, result, cost, progress } = input
     const effect = this.execution.effects.get(id)
     if (effect !== undefined && effect.attempt === attempt && effect.status === 'started') {
+      // It is of use only where another attempt may follow.
+      if (progress !== undefined && result.type !== 'done') this.takeProgress({ effect: id, attempt, progress }, batch)
       this.record(batch, this.outcomeOf(effect, result, cost), effect.cause)
       return
     }
@@ -244,7 +256,7 @@ export class Runner {
     this.record(batch, { type: 'node.reconciled', data: { effect: id, attempt, ...answer } }, effect.cause)
   }
 
-  private takeProgress({ effect: id, attempt, progress }: Extract<Input, { type: 'progress' }>, batch: Batch): void {
+  private takeProgress({ effect: id, attempt, progress }: Progress, batch: Batch): void {
     const effect = this.execution.effects.get(id)
     if (effect === undefined || effect.attempt !== attempt || effect.status !== 'started') return
     this.record(batch, { type: 'node.progressed', data: { effect: id, attempt, progress } }, effect.cause)
@@ -373,7 +385,8 @@ export class Runner {
   private perform(effect: Effect): void {
     const { id, attempt: number, progress, approval } = effect
     const tell = (result: AttemptResult) => {
-      this.outcome({ type: 'outcome', effect: id, attempt: number, result, cost: attempt.charged })
+      const { charged: cost, lastProgress } = attempt
+      this.outcome({ type: 'outcome', effect: id, attempt: number, result, cost, progress: lastProgress })
     }
     const context = {
       ...{ jobId: this.jobId, effect: id, attempt: number, idempotencyKey: `${this.jobId}/${id}` },
@@ -382,25 +395,21 @@ export class Runner {
     }
     const attempt = new Attempt(this.performance(effect), context, {
       clock: this.host.clock,
-      progressed: (data) => this.progressed(id, number, data),
+      progressed: (data, isKept) => this.progressed({ effect: id, attempt: number, progress: data }, isKept),
       late: tell,
     })
     this.attempts.set(id, attempt)
     void attempt.run().then((result) => {
       if (this.attempts.get(id) === attempt) this.attempts.delete(id)
-      this.progressAt.delete(id)
       this.host.effectSlots.release()
       if (result.type !== 'dropped') tell(result)
     })
   }
 
-  private progressed(effect: string, attempt: number, progress: Json): void {
+  private progressed(progress: Progress, isKept: boolean): void {
     if (this.stopped || this.parked) return
-    this.host.progressed(this.jobId, effect, progress)
-    const now = this.host.clock.now()
-    if (now - (this.progressAt.get(effect) ?? Number.NEGATIVE_INFINITY) < progressEveryMs) return
-    this.progressAt.set(effect, now)
-    this.receive({ type: 'progress', effect, attempt, progress })
+    this.host.progressed(this.jobId, progress.effect, progress.progress)
+    if (isKept) this.receive({ type: 'progress', ...progress })
   }
 
   /** A call that ran out of time, or that nobody wanted any more, may come back after the job was parked. */
