@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import { z } from 'zod'
-import type { EffectClass, JobEvent } from '../../src/event/event.ts'
+import type { EffectClass, EventData, EventType, JobEvent } from '../../src/event/event.ts'
 import { type ToolContext, type ToolOptions, tool } from '../../src/index.ts'
 
 /** Tools whose every call is answered by the test, and short ways to look at what a job has become. */
@@ -82,12 +82,9 @@ export async function typesOf(job: Eventful): Promise<string[]> {
 }
 
 /** The data of the events of one type. */
-export async function dataOf<T extends JobEvent['type']>(
-  job: Eventful,
-  type: T,
-): Promise<Extract<JobEvent, { type: T }>['data'][]> {
+export async function dataOf<T extends EventType>(job: Eventful, type: T): Promise<EventData<T>[]> {
   const found = (await eventsOf(job)).filter((event) => event.type === type)
-  return found.map(({ data }) => data as Extract<JobEvent, { type: T }>['data'])
+  return found.map(({ data }) => data as EventData<T>)
 }
 
 /** Lets everything go on that needs no time. */

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import type { Graph } from '../../src/graph/builder.ts'
 import { gt, gte } from '../../src/graph/question.ts'
+import type { Ref } from '../../src/graph/ref.ts'
 import { type Agent, agent, TerminalError, undo } from '../../src/index.ts'
 import { replay } from '../../src/replay/replay.ts'
 import { type TestRuntimeOptions, testRuntime } from '../../src/testing/test-runtime.ts'
@@ -41,9 +42,9 @@ async function started(plan: Plan, options: Partial<TestRuntimeOptions> & { inpu
 
 describe('choose', () => {
   const plan: Plan = (graph, { work }, input) => {
-    const total = graph.call('total', work, input)
+    const total = graph.call('total', work, input) as never as Ref<{ sum: number }>
     const done = graph.choose('route', {
-      big: { when: gt(total.sum as never, 100), then: (way) => ({ by: way.call('review', work, total) }) },
+      big: { when: gt(total.sum, 100), then: (way) => ({ by: way.call('review', work, total) }) },
       small: { then: (way) => ({ by: way.call('auto', work, total) }) },
     })
     return { by: done.by }
