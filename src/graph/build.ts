@@ -15,7 +15,7 @@ interface AnyOptions {
 }
 
 type MapInput = (item: Ref<unknown>, index: Ref<unknown>) => unknown
-type AnyCase = { when?: When; then: (graph: Builder) => unknown }
+type AnyCase = { when?: When; plan: (graph: Builder) => unknown }
 type LoopBody = (graph: Builder, state: Ref<unknown>, iteration: Ref<unknown>) => unknown
 type LoopOptions = AnyOptions & { until: (state: Ref<unknown>, iteration: Ref<unknown>) => When }
 
@@ -95,9 +95,9 @@ export class Builder {
     return makeRef({ graph: this, form: '$case', scope: this, path: [], cases: { of: id, ways } })
   }
 
-  private way(id: string, name: string, { then }: AnyCase): Template {
+  private way(id: string, name: string, { plan }: AnyCase): Template {
     this.ways.push({ eq: [{ $ref: [id] }, name] })
-    const result = then(this)
+    const result = plan(this)
     this.ways.pop()
     return this.fill(result, [...this.at, 'nodes', this.nodes.length])
   }

@@ -82,7 +82,7 @@ export interface SpawnOptions<W = When | undefined, F = OnFailure | undefined, O
 export interface Case<T> {
   when?: When
   /** Adds the nodes of this way, all of which are skipped unless it is taken. */
-  then: (graph: Graph) => T
+  plan: (graph: Graph) => T
 }
 
 export interface LoopOptions<S, W = When | undefined, F = OnFailure | undefined> extends NodeOptions<W> {
@@ -173,7 +173,7 @@ export interface Graph {
     id: string,
     cases: C,
     options?: NodeOptions,
-  ): Ref<{ [K in keyof C]: Settled<ReturnType<C[K]['then']>> }[keyof C] | undefined>
+  ): Ref<{ [K in keyof C]: Settled<ReturnType<C[K]['plan']>> }[keyof C] | undefined>
 
   /** Runs a plan of its own again and again; what it returns is the next state, and the last one the output. */
   loop<S, W extends OptionalWhen = undefined, F extends OptionalFailure = undefined>(

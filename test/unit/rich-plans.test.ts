@@ -44,8 +44,8 @@ describe('choose', () => {
   const plan: Plan = (graph, { work }, input) => {
     const total = graph.call('total', work, input) as never as Ref<{ sum: number }>
     const done = graph.choose('route', {
-      big: { when: gt(total.sum, 100), then: (way) => ({ by: way.call('review', work, total) }) },
-      small: { then: (way) => ({ by: way.call('auto', work, total) }) },
+      big: { when: gt(total.sum, 100), plan: (way) => ({ by: way.call('review', work, total) }) },
+      small: { plan: (way) => ({ by: way.call('auto', work, total) }) },
     })
     return { by: done.by }
   }
@@ -68,7 +68,7 @@ describe('choose', () => {
   test('without a way to go, its nodes are skipped', async () => {
     const { runtime, job, check } = await started((graph, { work }) =>
       graph.choose('route', {
-        only: { when: gt(graph.sleep('s', 1) as never, 1), then: (way) => way.call('x', work, 1) },
+        only: { when: gt(graph.sleep('s', 1) as never, 1), plan: (way) => way.call('x', work, 1) },
       }),
     )
     await runtime.advance(1)
@@ -84,8 +84,8 @@ describe('loop', () => {
       'grow',
       { n: 0 },
       (inner, state, iteration) => {
-        const next = inner.call('add', work, { n: state.n, iteration })
-        return { n: next.n as never }
+        const next = inner.call('add', work, { n: state.n, iteration }) as never as Ref<{ n: number }>
+        return { n: next.n }
       },
       { until: (state) => gte(state.n, 3), max: 5 },
     )

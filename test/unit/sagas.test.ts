@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import type { JobEvent } from '../../src/event/event.ts'
+import type { Ref } from '../../src/graph/ref.ts'
 import { agent, TerminalError, tool, undo } from '../../src/index.ts'
 import { replay } from '../../src/replay/replay.ts'
 import { testRuntime } from '../../src/testing/test-runtime.ts'
@@ -47,11 +48,11 @@ const trip = agent({
   plan(graph, { legs }) {
     let last: Parameters<typeof graph.call>[3] = {}
     for (const [index, name] of legs.entries()) {
-      const ref = graph.call(
+      const ref: Ref<unknown> = graph.call(
         `leg${index}`,
         book,
         { name },
-        { ...last, compensate: (leg) => undo(cancel, { id: (leg as { id: string }).id }) },
+        { ...last, compensate: (leg) => undo(cancel, { id: leg.id }) },
       )
       last = { after: [ref] }
     }

@@ -154,11 +154,11 @@ describe('a tool that can be asked', () => {
   })
 
   test('a person who is faster wins', async () => {
-    let answer = (_: unknown) => {}
+    let answer = (_: never) => {}
     const { runtime, job, check } = await crashed(() => new Promise((resolve) => (answer = resolve)))
     await job.resolve('pay', { completed: 'by hand' }, who)
     await runtime.settle()
-    answer({ status: 'completed', output: 'by the tool' })
+    answer({ status: 'completed', output: 'by the tool' } as never)
     await runtime.settle()
     expect(await job.result()).toBe('by hand')
     await check()
