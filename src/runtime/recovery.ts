@@ -1,7 +1,8 @@
 import { AetherisError } from '../base/error.ts'
 import type { EventData, EventType, JobEvent } from '../event/event.ts'
-import { Execution, type Programs } from '../replay/execution.ts'
+import { Execution } from '../replay/execution.ts'
 import { foldInto } from '../replay/replay.ts'
+import type { Programs } from '../replay/state.ts'
 import type { JobRow, JobStore, StoredSnapshot } from '../store/store.ts'
 
 /**

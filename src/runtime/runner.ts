@@ -243,7 +243,7 @@ export class Runner {
   }
 
   private planned(graph: Json): EventBody {
-    const { rounds } = this.execution.kept
+    const { rounds } = this.execution
     const hash = digest(graph)
     if (rounds <= 1) return { type: 'plan.adopted', data: { graph, hash } }
     return { type: 'plan.revised', data: { graph, hash, round: rounds } }
