@@ -9,8 +9,9 @@ import { programsOf, snapshotKey } from '../replay/programs.ts'
 import { defaultPriority, Slots } from '../scheduler/slots.ts'
 import { Timers } from '../scheduler/timers.ts'
 import { endStatuses, type JobRow, type JobStore } from '../store/store.ts'
+import type { Input } from './input.ts'
 import { loadExecution } from './recovery.ts'
-import { type Input, Runner, type RunnerHost } from './runner.ts'
+import { Runner, type RunnerHost } from './runner.ts'
 
 /**
  * The jobs that are in memory, and how they come and go.
@@ -29,7 +30,7 @@ export interface RosterOptions {
   maxJobs: number
   maxEffects: number
   snapshotEvery: number
-  isIdle: boolean
+  isHolding: boolean
 }
 
 export interface RosterHost {
@@ -160,9 +161,9 @@ export class Roster {
   }
 
   private hostOf(agent: AnyAgent): RunnerHost {
-    const { store, clock, random, snapshotEvery, isIdle } = this.options
+    const { store, clock, random, snapshotEvery, isHolding } = this.options
     return {
-      ...{ store, clock, random, snapshotEvery, isIdle },
+      ...{ store, clock, random, snapshotEvery, isHolding },
       effectSlots: this.effectSlots,
       snapshotKey: snapshotKey(agent),
       committed: (runner, events, sent) => {

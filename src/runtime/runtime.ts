@@ -93,7 +93,7 @@ export class Runtime implements HandleHost {
     this.inspection = new Inspection(options.inspect)
     const roster = { store, agents, generation, clock, random, maxJobs, maxEffects, snapshotEvery }
     this.roster = new Roster(
-      { ...roster, isIdle: effects === 'hold' },
+      { ...roster, isHolding: effects === 'hold' },
       {
         committed: (runner, events) => this.published(runner, events),
         progressed: (jobId, effect, progress) => this.channels.get(jobId)?.progress(effect, progress),

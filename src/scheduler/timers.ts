@@ -7,6 +7,7 @@ import type { JobStore } from '../store/store.ts'
  * T1 a due timer wakes its job at least once after every opening of the store; the job's owner applies it once,
  *    since the row goes in the same commit as the event.
  * T2 only the earliest timer is held in memory, however many there are.
+ * T3 the wall clock alone says what is due, so that a clock that is set changes when a timer fires, and not whether.
  */
 export class Timers {
   private readonly store: JobStore
@@ -67,14 +68,11 @@ export class Timers {
     if (this.stopped) return
     this.disarm()
     this.armedFor = dueAt
-    this.disarm = this.clock.setTimer(
-      () => {
-        this.armedFor = Number.POSITIVE_INFINITY
-        // A failing store reports itself through the commits; the next look comes with its next opening.
-        this.look().catch(() => this.arm(this.clock.now() + againMs))
-      },
-      Math.max(0, dueAt - this.clock.now()),
-    )
+    this.disarm = this.clock.setAlarm(() => {
+      this.armedFor = Number.POSITIVE_INFINITY
+      // A failing store reports itself through the commits; the next look comes with its next opening.
+      this.look().catch(() => this.arm(this.clock.now() + againMs))
+    }, dueAt)
   }
 }
 
