@@ -8,7 +8,7 @@ import { applyInput } from './inputs.ts'
 import { applyNote } from './notes.ts'
 import { matchSignals, observe } from './observe.ts'
 import type { Orphan } from './orphans.ts'
-import { FoldState, type Programs } from './state.ts'
+import { FoldState, type Held, type Programs } from './state.ts'
 
 /**
  * One job as a fold of its history: the actor, its pending effects, its timers and its unread signals.
@@ -116,6 +116,11 @@ export class Execution {
   /** Whether nothing new may be started: the job is paused, or over its budget. */
   get isHeld(): boolean {
     return this.state.live.isPaused || this.state.live.isOverBudget
+  }
+
+  /** Why nothing new is started, or why the job is ending, where somebody or a limit has caused it. */
+  get held(): Held | undefined {
+    return this.state.held
   }
 
   /** Whether the job lets things end, and begins nothing of its plan any more. */

@@ -47,23 +47,26 @@ export function applyInput(state: FoldState, event: NewEvent): boolean {
 
 function applyControl(state: FoldState, event: NewEvent): boolean {
   const { live } = state
+  const { at: since } = event
   switch (event.type) {
     case 'job.paused':
+      state.held = { type: 'paused', since, ...event.data }
       live.control({ type: 'job.pause' })
       return true
     case 'job.resumed':
       state.budget = { ...state.budget, ...event.data.budget }
+      state.held = undefined
       live.control({ type: 'job.resume' })
       return true
     case 'budget.exceeded':
+      state.held = { type: 'budgetExceeded', since, ...event.data }
       live.control({ type: 'job.exceed' })
       return true
     case 'job.restarted':
       restart(state, event.data.node)
       return true
     case 'job.cancel_requested':
-      state.graceMs = event.data.graceMs ?? state.graceMs
-      live.cancel()
+      cancel(state, event.data, since)
       return true
     case 'job.terminated':
       live.control({ type: 'job.terminate' })
@@ -74,6 +77,13 @@ function applyControl(state: FoldState, event: NewEvent): boolean {
     default:
       return false
   }
+}
+
+function cancel(state: FoldState, data: EventData<'job.cancel_requested'>, since: number): void {
+  const { graceMs = state.graceMs, ...who } = data
+  state.graceMs = graceMs
+  state.held = { type: 'cancelling', since, ...who }
+  state.live.cancel()
 }
 
 function create(state: FoldState, data: EventData<'job.created'>, at: number): void {

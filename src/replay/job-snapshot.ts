@@ -7,6 +7,7 @@ import type { TaskGraph } from '../graph/graph.ts'
 import type { NodeResult, Results } from '../graph/result.ts'
 import type { Approval, Effect, EffectKind, EffectStatus, WaitInput } from './effect.ts'
 import type { Execution } from './execution.ts'
+import type { Held } from './state.ts'
 
 /** Something that a job is busy with or waits for. */
 export interface Pending {
@@ -63,6 +64,8 @@ export class JobSnapshot<Output = unknown> {
   readonly context: unknown
   readonly output: Output | undefined
   readonly error: ErrorData | undefined
+  /** Why it is paused, over its budget or being cancelled. */
+  readonly held: Readonly<Held> | undefined
   readonly budget: Readonly<Budget>
   readonly usage: Readonly<Usage>
   readonly #graph: TaskGraph | undefined
@@ -82,6 +85,7 @@ export class JobSnapshot<Output = unknown> {
     this.context = graph === undefined ? execution.context : progressOf(execution.context as PlanContext)
     this.output = end?.type === 'completed' ? (end.output as Output) : undefined
     this.error = end?.type === 'failed' ? end.error : undefined
+    this.held = end === undefined ? execution.held : undefined
     this.budget = execution.budget
     this.usage = { ...execution.usage }
     this.#graph = graph

@@ -1,7 +1,7 @@
 import { assert } from '../base/error.ts'
 import type { Json } from '../base/json.ts'
 import { JobActor, type Program } from '../compile/actor.ts'
-import type { Budget, Usage } from '../event/budget.ts'
+import type { Budget, BudgetLimit, Usage } from '../event/budget.ts'
 import type { EventBody, EventData } from '../event/event.ts'
 import type { TaskGraph } from '../graph/graph.ts'
 import type { Timer } from './effect.ts'
@@ -20,6 +20,17 @@ export interface Programs {
 export interface Announcement {
   body: EventBody
   cause: number
+}
+
+/** Why nothing new is started, or why the job is ending: who asked for it, or which limit was reached. */
+export interface Held {
+  type: 'paused' | 'budgetExceeded' | 'cancelling'
+  since: number
+  by?: string
+  reason?: string
+  limit?: BudgetLimit
+  max?: number
+  used?: number
 }
 
 /** Everything that the fold of a history comes to. Changed by the events alone: see inputs.ts, notes.ts, observe.ts. */
@@ -47,6 +58,7 @@ export class FoldState {
   readonly usage: Usage = { steps: 0, toolCalls: 0, cost: 0 }
   /** How long the job waits for what is under way when it ends. */
   graceMs = 0
+  held: Held | undefined
 
   constructor(programs: Programs) {
     this.programs = programs
@@ -91,6 +103,7 @@ export class FoldState {
       budget: this.budget,
       usage: { ...this.usage },
       graceMs: this.graceMs,
+      held: this.held ?? null,
       actor: this.live.persist(),
       queue: this.queue as unknown as Json,
       pending: this.pending.persist() as unknown as Json,
@@ -113,6 +126,7 @@ export class FoldState {
     Object.assign(fold, { wasUndone, isEnded, created })
     Object.assign(fold.usage, kept.usage)
     fold.planSeq = kept.planSeq ?? undefined
+    fold.held = kept.held ?? undefined
     fold.graph = plan?.graph as unknown as TaskGraph | undefined
     fold.actor = JobActor.restore(fold.programOf(kept, plan?.hash), kept.actor)
     fold.pending = Pending.restore(kept.pending, fold.actor.requests())
@@ -138,6 +152,7 @@ interface PersistedState {
   budget: Budget
   usage: Usage
   graceMs: number
+  held: Held | null
   actor: Json
   queue: Announcement[]
   pending: PersistedPending

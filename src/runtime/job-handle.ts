@@ -8,6 +8,7 @@ import type { Budget } from '../event/budget.ts'
 import type { CommandBody, CommandKind } from '../event/command.ts'
 import type { JobEvent } from '../event/event.ts'
 import type { JobSnapshot } from '../replay/job-snapshot.ts'
+import { type Reason, why } from '../replay/why.ts'
 import type { Channel, JobObserver } from './channel.ts'
 import { pendingOf } from './commands.ts'
 
@@ -52,6 +53,7 @@ export interface HandleHost {
   ): Promise<void>
   command<K extends CommandKind>(handle: JobHandle, kind: K, body: CommandBody<K>, id?: string): Promise<void>
   read(jobId: string, from: number): AsyncIterable<JobEvent[]>
+  unread(jobId: string): Promise<number>
   readonly closed: boolean
 }
 
@@ -222,6 +224,11 @@ export class JobHandle<A extends AnyAgent = AnyAgent> {
 
   private give<K extends CommandKind>(kind: K, body: CommandBody<K>, id?: string): Promise<void> {
     return this.host.command(this as unknown as JobHandle, kind, body, id)
+  }
+
+  /** Why the job does not move right now: what it waits for, who owes that, since when, and what would move it on. */
+  async why(): Promise<Reason[]> {
+    return why(this.getSnapshot(), { unread: await this.host.unread(this.id), isOwned: true })
   }
 
   /** The history, verified as it is read. */

@@ -257,6 +257,11 @@ export class Runtime implements HandleHost {
     return this.store.read(jobId, { from })
   }
 
+  /** @internal */
+  async unread(jobId: string): Promise<number> {
+    return (await this.store.inbox(jobId)).length
+  }
+
   private async send(jobId: string, kind: string, body: Json, id?: string): Promise<void> {
     const now = this.clock.now()
     const message = id ?? newId(now, this.random)
