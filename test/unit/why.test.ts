@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { agent, signal } from '../../src/index.ts'
 import type { Graph } from '../../src/graph/builder.ts'
+import { agent, signal } from '../../src/index.ts'
 import { testRuntime } from '../../src/testing/test-runtime.ts'
 import { Script } from '../support/scripted.ts'
 
@@ -9,9 +9,19 @@ import { Script } from '../support/scripted.ts'
 
 const go = signal('go', z.any())
 
-async function stuck(plan: (graph: Graph, script: ReturnType<typeof tools>) => unknown, script = new Script(), options = {}) {
+async function stuck(
+  plan: (graph: Graph, script: ReturnType<typeof tools>) => unknown,
+  script = new Script(),
+  options = {},
+) {
   const own = tools(script)
-  const child = agent({ name: 'child', input: z.any(), output: z.any(), tools: [own.work], plan: (graph) => graph.call('inside', own.work, 1) })
+  const child = agent({
+    name: 'child',
+    input: z.any(),
+    output: z.any(),
+    tools: [own.work],
+    plan: (graph) => graph.call('inside', own.work, 1),
+  })
   const it = agent({
     name: 'it',
     input: z.any(),
@@ -39,7 +49,9 @@ function tools(script: Script) {
 describe('why', () => {
   test('a call under way', async () => {
     const { job } = await stuck((graph, { work }) => graph.call('a', work, 1))
-    expect(await job.why()).toMatchObject([{ kind: 'call', effect: 'a', owes: 'the tool work', since: expect.any(Number) }])
+    expect(await job.why()).toMatchObject([
+      { kind: 'call', effect: 'a', owes: 'the tool work', since: expect.any(Number) },
+    ])
   })
 
   test('a signal', async () => {
@@ -58,7 +70,9 @@ describe('why', () => {
     const { job, runtime, script } = await stuck((graph, { work }) => graph.call('a', work, 1))
     script.fail('a')
     await runtime.settle()
-    expect(await job.why()).toMatchObject([{ kind: 'retry', what: expect.stringContaining('Attempt 1'), dueAt: expect.any(Number) }])
+    expect(await job.why()).toMatchObject([
+      { kind: 'retry', what: expect.stringContaining('Attempt 1'), dueAt: expect.any(Number) },
+    ])
   })
 
   test('an approval', async () => {
@@ -91,12 +105,19 @@ describe('why', () => {
   })
 
   test('a budget', async () => {
-    const { job, runtime, script } = await stuck((graph, { work }) => graph.call('b', work, graph.call('a', work, 1)), new Script(), {
-      budget: { toolCalls: 1 },
-    })
+    const { job, runtime, script } = await stuck(
+      (graph, { work }) => graph.call('b', work, graph.call('a', work, 1)),
+      new Script(),
+      {
+        budget: { toolCalls: 1 },
+      },
+    )
     script.answer('a')
     await runtime.settle()
-    expect(await job.why()).toMatchObject([{ kind: 'budget', what: expect.stringContaining('toolCalls is at 1 of 1') }, { kind: 'call' }])
+    expect(await job.why()).toMatchObject([
+      { kind: 'budget', what: expect.stringContaining('toolCalls is at 1 of 1') },
+      { kind: 'call' },
+    ])
   })
 
   test('that it is ending', async () => {
