@@ -40,7 +40,10 @@ export interface RuntimeOptions {
   snapshotEvery?: number
   /** Gets XState's inspection events (`@xstate.actor`, `@xstate.event`, `@xstate.snapshot`) of every durable step. */
   inspect?: Inspect
-  /** Told when a job cannot go on here, with the reason; the job stays as it is in the store. Default: ignored. */
+  /**
+   * Told when a job cannot go on here, with the reason; the job stays as it is in the store. Also told what observers
+   * and custom actions throw, which touches no job. Default: ignored.
+   */
   onProblem?: (problem: { jobId: string; error: unknown }) => void
 }
 
@@ -337,7 +340,7 @@ export class Runtime implements HandleHost {
     } catch (error) {
       this.waking.delete(jobId)
       this.jobSlots.release()
-      this.problem(jobId, error)
+      this.stuck(jobId, error)
     }
   }
 
@@ -382,7 +385,7 @@ export class Runtime implements HandleHost {
       lost: (runner, error) => {
         this.release(runner)
         runner.stop(error)
-        if (!isAetherisError(error, 'STORE_CLOSED')) this.problem(runner.jobId, error)
+        if (!isAetherisError(error, 'STORE_CLOSED')) this.stuck(runner.jobId, error)
       },
       problem: (jobId, error) => this.problem(jobId, error),
     }
@@ -407,9 +410,14 @@ export class Runtime implements HandleHost {
     this.jobSlots.release()
   }
 
+  /** The job cannot go on here. */
+  private stuck(jobId: string, error: unknown): void {
+    this.problem(jobId, error)
+    this.channels.get(jobId)?.fail(error)
+  }
+
   private problem(jobId: string, error: unknown): void {
     this.options.onProblem?.({ jobId, error })
-    if (isAetherisError(error)) this.channels.get(jobId)?.fail(error)
   }
 
   private agentOf(row: JobRow): AnyAgent {
