@@ -8,6 +8,7 @@ const folders = ['unit', 'property', 'conformance', 'crash', 'golden', 'docs']
 
 const projects = [
   ...folders.map((name) => ({ name, include: [`test/${name}/**/*.test.ts`] })),
+  { name: 'cli', include: ['test/cli/**/*.test.ts'], globalSetup: 'test/support/built.mjs' },
   { name: 'tidy', include: ['test/tidy.test.ts'] },
 ]
 
@@ -28,6 +29,6 @@ export default defineConfig({
     globals: false,
     testTimeout: timeoutMs,
     hookTimeout: timeoutMs,
-    projects: projects.map(({ name, include }) => ({ extends: true, test: { name, include } })),
+    projects: projects.map((test) => ({ extends: true, test })),
   },
 })

@@ -14,8 +14,7 @@ import { answerable, waitLines } from './waits.ts'
 /** A job that a command leaves, with what has to be typed to come back to it. */
 export interface Left extends Attended {
   options: CommonOptions
-  /** The module of its agent, as it was named. */
-  module: string
+  runWords: readonly string[]
 }
 
 /** Says how a job is as a command leaves it. Gives the exit code. */
@@ -96,6 +95,6 @@ function head({ jobId, seq, value }: JobSnapshot, agent: string, status: string)
   return { id: jobId, agent, status, events: seq, state: value }
 }
 
-function resumeLine(context: Context, { options, module, job }: Left): string {
-  return lineToType(context, options, 'run', module, '--id', job.id)
+function resumeLine(context: Context, { options, runWords, job }: Left): string {
+  return lineToType(context, options, ...runWords, '--id', job.id)
 }

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import { AetherisError } from '../base/error.ts'
 import { commandOf } from './command-line.ts'
 import type { Interrupt } from './exit-codes.ts'
 
@@ -33,8 +34,8 @@ export function processIo(): Io {
     print: (text) =>
       new Promise((resolve, reject) => {
         const done = (error?: Error | null) => {
-          if (error && !hasLeft(error)) reject(error)
-          else resolve(!error)
+          if (!error || hasLeft(error)) resolve(!error)
+          else reject(new AetherisError('STORE_IO', `stdout cannot be written: ${error.message}`, { cause: error }))
         }
         write(text, done)
       }),

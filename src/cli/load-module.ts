@@ -20,7 +20,7 @@ export interface LoadedModule {
 export async function loadModule(io: Io, given: string): Promise<LoadedModule> {
   const path = resolve(io.cwd, given)
   if (!existsSync(path)) throw new UsageError(`There is no module "${path}".`)
-  await prepareLoader()
+  await prepareLoader(path)
   const exports = await importModule(path)
   const agents = agentsIn(exports)
   if (agents.length > 0) return { path, agents }
@@ -28,14 +28,14 @@ export async function loadModule(io: Io, given: string): Promise<LoadedModule> {
   throw new UsageError(`"${path}" exports no agent (it exports: ${names}). Export what agent() or fromMachine() gives.`)
 }
 
-let prepared = false
+let isPrepared = false
 
-/** Only the compiled program needs a loader: whoever runs it from TypeScript has one, and a second would get in its way. */
-async function prepareLoader(): Promise<void> {
-  if (prepared || import.meta.url.endsWith('.ts')) return
-  prepared = true
-  const tsx = await import('tsx/esm/api')
-  tsx.register()
+/** Node reads JavaScript by itself, also ES modules that no package.json declares; only TypeScript needs tsx. */
+async function prepareLoader(path: string): Promise<void> {
+  if (isPrepared) return // a command loads the module of one job
+  isPrepared = true
+  if (/\.[cm]?tsx?$/.test(path)) (await import('tsx/esm/api')).register()
+  // Registered last, so asked first.
   register(new URL('./module-hooks.js', import.meta.url))
 }
 
@@ -71,6 +71,11 @@ function isSchema(value: unknown): boolean {
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null
+}
+
+/** The words that run an agent of this module. */
+export function runWords({ agents, path }: LoadedModule, agent: AnyAgent, given = path): string[] {
+  return ['run', given, ...(agents.length > 1 ? ['--agent', agent.name] : [])]
 }
 
 /** The agent of this name, or the only one. */

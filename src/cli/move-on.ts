@@ -15,8 +15,8 @@ export interface Moving {
   store: JobStore
   jobId: string
   agent: AnyAgent
-  /** The module of the agent, as it is named in a line to type. */
-  module: string
+  /** What has to be typed to go on with it, without its id. */
+  runWords: readonly string[]
   options: CommonOptions
   /** Stay while only a timer runs, and ask whoever is at the terminal. */
   wait: boolean

@@ -90,7 +90,7 @@ function lineFor(event: NewEvent): string | undefined {
         ? `${event.data.effect} sleeps until ${timeText(event.data.dueAt)}`
         : undefined
     case 'job.recovered':
-      return 'taken over from a process that died'
+      return 'taken up again where its last process stopped'
     default:
       return undefined
   }

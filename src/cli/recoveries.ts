@@ -1,13 +1,13 @@
 import type { JobEvent } from '../event/event.ts'
 import { plural } from './text.ts'
 
-/** What crashes have cost a job, read off its history: no call is made before the event that announces it is durable. */
+/** What it has cost a job that its processes died, read off its history: no call comes before its event is durable. */
 export class Recoveries {
-  /** Times that a process died while the job was running, and another took it over. */
+  /** Times that its process ended while the job was running, and another took it up again. */
   count = 0
   /** Calls that had a recorded outcome when that happened last. */
   kept = 0
-  /** Calls that were under way when a process died, and were made again. */
+  /** Calls that were under way then, and were made again. */
   again = 0
   /** Calls that were made again although their outcome was recorded: 0, or a guarantee is broken. */
   repeated = 0
@@ -26,6 +26,6 @@ export class Recoveries {
 
   toString(): string {
     const kept = `${plural(this.kept, 'completed step')} kept, ${this.repeated} of them done again`
-    return `${plural(this.count, 'crash', 'crashes')}: ${kept}; ${plural(this.again, 'step')} under way started again`
+    return `Taken up again ${plural(this.count, 'time')}: ${kept}; ${plural(this.again, 'step')} under way started again`
   }
 }

@@ -9,7 +9,8 @@ export async function reportError(error: unknown, { io, output }: Context): Prom
   output.note(`aetheris: ${message}`)
   if (!isExpected) output.note('This was not expected. Set AETHERIS_DEBUG=1 to see where it comes from.')
   if (io.env['AETHERIS_DEBUG'] === '1' && error instanceof Error) output.note(String(error.stack))
-  if (output.json) await output.value({ error: { code: codeOf(error), message, ...detailsOf(error) } })
+  // What cannot be printed has been said above.
+  if (output.json) await output.value({ error: { code: codeOf(error), message, ...detailsOf(error) } }).catch(() => {})
   return exitCodeOf(error)
 }
 
@@ -21,5 +22,5 @@ function codeOf(error: unknown): string {
 function detailsOf(error: unknown) {
   if (!isAetherisError(error)) return {}
   const { jobId, seq, pid, issues } = error
-  return { jobId, seq, pid, issues }
+  return { jobId, seq, pid, ...(issues.length > 0 && { issues }) }
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { AnyAgent } from '../agent/agent.ts'
 import { AetherisError } from '../base/error.ts'
-import { canonical, type Json } from '../base/json.ts'
+import { canonical, toJson } from '../base/json.ts'
 import { newId, systemRandom } from '../base/random.ts'
 import type { JobHandle } from '../runtime/job-handle.ts'
 import type { Runtime } from '../runtime/runtime.ts'
@@ -9,7 +9,7 @@ import { endStatuses, type JobRow, type JobStore, keyPart } from '../store/store
 import { type CommonOptions, type Context, ending, lineToType } from './context.ts'
 import { withStore } from './data.ts'
 import { createdOf } from './history.ts'
-import { loadModule, pickAgent } from './load-module.ts'
+import { loadModule, pickAgent, runWords } from './load-module.ts'
 import { moveOn } from './move-on.ts'
 import { readJson } from './read-json.ts'
 import { plural } from './text.ts'
@@ -40,42 +40,53 @@ export function run(program: Command, context: Context): void {
     .action(ending(context, (module: string, options: RunOptions) => runModule(context, module, options)))
 }
 
+/** The job that is asked for, whether there is one yet or not. */
+interface Wanted {
+  store: JobStore
+  jobId: string
+  agent: AnyAgent
+  /** Undefined where none was given, which fits any job that is there. */
+  input: unknown
+  source: string
+  /** As it is stored; undefined for a new one. */
+  row: JobRow | undefined
+  runWords: readonly string[]
+  options: RunOptions
+}
+
 async function runModule(context: Context, path: string, options: RunOptions): Promise<number> {
-  const { io } = context
-  const loaded = await loadModule(io, path)
+  const loaded = await loadModule(context.io, path)
   const agent = pickAgent(loaded, options.agent)
-  const input = options.input === undefined ? undefined : await readJson(io, options.input, 'The --input')
+  const input = options.input === undefined ? undefined : await readJson(context.io, options.input, 'The --input')
   const jobId = options.id ?? newId(Date.now(), systemRandom)
   const work = async (store: JobStore) => {
     const row = keyPart.test(jobId) ? await store.get(jobId) : undefined
-    await announce(context, store, path, { agent, jobId, row, options })
-    const start = async (runtime: Runtime) => {
-      const job = await attach(runtime, store, { agent, jobId, row, input, source: loaded.path })
+    const words = runWords(loaded, agent, path)
+    const wanted: Wanted = { store, jobId, agent, input, source: loaded.path, row, runWords: words, options }
+    return moveOn(context, { ...wanted, wait: options.wait }, async (runtime) => {
+      const job = await attach(runtime, wanted)
       killAt(job, options.killAt, row?.seq ?? 0)
+      await announce(context, wanted)
       return job
-    }
-    return moveOn(context, { store, jobId, agent, module: path, options, wait: options.wait }, start)
+    })
   }
   return withStore(context, options, work, { create: true })
 }
 
-/** The job of this id, or a new one. */
-async function attach(
-  runtime: Runtime,
-  store: JobStore,
-  given: { agent: AnyAgent; jobId: string; row: JobRow | undefined; input: unknown; source: string },
-): Promise<JobHandle> {
-  const { agent, jobId, row, input, source } = given
-  if (row?.agent === agent.name && input === undefined) return runtime.job(jobId)
-  if (row?.agent === agent.name) await checkSameInput(store, agent, jobId, input)
+async function attach(runtime: Runtime, wanted: Wanted): Promise<JobHandle> {
+  const { agent, jobId, row, input, source } = wanted
+  const isThere = row?.agent === agent.name
+  if (isThere && input === undefined) return runtime.job(jobId)
+  if (isThere) await checkSameInput(wanted)
   return runtime.spawn(agent, input ?? {}, { id: jobId, source })
 }
 
 /** Input that the job was not made from would go unheard. @throws AetherisError JOB_EXISTS */
-async function checkSameInput(store: JobStore, agent: AnyAgent, jobId: string, input: unknown): Promise<void> {
+async function checkSameInput({ store, agent, jobId, input }: Wanted): Promise<void> {
   const given = agent.input.safeParse(input)
+  if (!given.success) return // spawn says so
   const created = await createdOf(store, jobId)
-  if (!given.success || canonical(given.data as Json) === canonical(created.input)) return
+  if (canonical(toJson(given.data, 'The input', 'INPUT_INVALID')) === canonical(created.input)) return
   throw new AetherisError(
     'JOB_EXISTS',
     `Job "${jobId}" exists and was made from another input. Choose another --id, or leave --input away to go on with it.`,
@@ -83,23 +94,20 @@ async function checkSameInput(store: JobStore, agent: AnyAgent, jobId: string, i
   )
 }
 
-async function announce(
-  context: Context,
-  store: JobStore,
-  module: string,
-  { agent, jobId, row, options }: { agent: AnyAgent; jobId: string; row: JobRow | undefined; options: RunOptions },
-): Promise<void> {
+async function announce(context: Context, { store, jobId, agent, row, runWords, options }: Wanted): Promise<void> {
   const { output } = context
+  const line = (id: string) => `  ${lineToType(context, options, ...runWords, '--id', id)}`
   if (row === undefined) output.note(`Job ${jobId}, new, of agent ${agent.name}`)
   else if (endStatuses.has(row.status)) {
-    output.note(`Job ${jobId} had ended before, so nothing is done again. For a new job give another id:`)
-    output.note(`  ${lineToType(context, options, 'run', module, '--id', 'NAME')}`)
+    output.note(
+      `Job ${jobId} had ended before, so nothing is done again. For a new one, give another id:`,
+      line('NAME'),
+    )
   } else output.note(`Job ${jobId}, going on after ${plural(row.seq, 'event')}`)
   if (options.id !== undefined) return
   for await (const other of store.list({ unfinished: true })) {
-    if (other.agent !== agent.name) continue
-    output.note(`Another job of this agent has not ended; go on with it by:`)
-    output.note(`  ${lineToType(context, options, 'run', module, '--id', other.id)}`)
+    if (other.agent !== agent.name || other.id === jobId) continue
+    output.note('Another job of this agent has not ended. Go on with it by:', line(other.id))
     break
   }
 }

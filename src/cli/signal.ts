@@ -6,6 +6,7 @@ import { type CommonOptions, type Context, ending, lineToType } from './context.
 import { withStore } from './data.ts'
 import { exit } from './exit-codes.ts'
 import { createdOf, moduleOf, rowOf } from './history.ts'
+import { runWords } from './load-module.ts'
 import { moveOn } from './move-on.ts'
 import { onlyJob } from './only-job.ts'
 import { readJson } from './read-json.ts'
@@ -44,17 +45,19 @@ async function send(context: Context, store: JobStore, { id, name, payload, opti
   if (endStatuses.has(status)) {
     throw new AetherisError('JOB_SETTLED', `Job "${id}" is ${status} and takes no more signals.`, { jobId: id })
   }
-  const { agent, path } = await moduleOf(context.io, await createdOf(store, id), options.module)
+  const module = await moduleOf(context.io, await createdOf(store, id), options.module)
+  const { agent } = module
+  const words = runWords(module, agent)
   const deliver = async (runtime: Runtime) => {
     const job = await runtime.job(id)
     await job.signal(name, payload)
     return job
   }
-  if (options.wait) return moveOn(context, { store, jobId: id, agent, module: path, options, wait: true }, deliver)
+  if (options.wait) return moveOn(context, { store, jobId: id, agent, runWords: words, options, wait: true }, deliver)
   // A runtime that takes up no job: the signal stays in the inbox.
   await using runtime = await openRuntime({ store: onlyJob(store, undefined), agents: [agent] })
   await deliver(runtime)
-  const resume = lineToType(context, options, 'run', path, '--id', id)
+  const resume = lineToType(context, options, ...words, '--id', id)
   if (context.output.json) await context.output.value({ id, signal: name, resume })
   await context.output.lines(`Left "${name}" for ${id}. Go on with:`, `  ${resume}`)
   return exit.done

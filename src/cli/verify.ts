@@ -1,10 +1,9 @@
 import type { Command } from 'commander'
 import { isAetherisError } from '../base/error.ts'
-import type { JobStore } from '../store/store.ts'
+import type { JobRow, JobStore } from '../store/store.ts'
 import { type CommonOptions, type Context, ending } from './context.ts'
 import { withStore } from './data.ts'
 import { exit } from './exit-codes.ts'
-import { rowOf } from './history.ts'
 import { plural } from './text.ts'
 
 export function verify(program: Command, context: Context): void {
@@ -44,10 +43,14 @@ async function check(context: Context, jobId: string | undefined, options: Commo
 
 async function look(store: JobStore, jobId: string | undefined, found: Found): Promise<void> {
   for await (const finding of store.verify(jobId)) found.findings.push(finding)
-  // Asked for last, since a job that has lost its row is a finding and not an unknown id.
-  const rows = jobId === undefined ? store.list() : found.findings.length === 0 ? [await rowOf(store, jobId)] : []
-  for await (const { seq } of rows) {
+  for await (const { seq } of rowsOf(store, jobId)) {
     found.jobs += 1
     found.events += seq
   }
+}
+
+async function* rowsOf(store: JobStore, jobId: string | undefined): AsyncGenerator<JobRow, void, void> {
+  if (jobId === undefined) return yield* store.list()
+  const row = await store.get(jobId)
+  if (row !== undefined) yield row
 }
