@@ -15,6 +15,8 @@ export async function askFor(context: Context, signal: AnySignal, abandoned: Abo
   const { io, output } = context
   // Without `terminal` the line is edited by the terminal itself, and Ctrl-C stays a signal to the process.
   const lines = createInterface({ input: io.stdin, terminal: false, signal: abandoned })
+  const endLine = () => io.say('\n') // of a question that gets no answer
+  lines.once('close', endLine)
   const answers = lines[Symbol.asyncIterator]()
   const ask = async (question: string): Promise<string | undefined> => {
     output.clear()
@@ -29,6 +31,7 @@ export async function askFor(context: Context, signal: AnySignal, abandoned: Abo
       output.note(...problemsOf(signal.payload, payload))
     }
   } finally {
+    lines.off('close', endLine)
     lines.close()
   }
 }

@@ -68,9 +68,7 @@ async function answer(context: Context, attended: Attended, waits: Wait[], left:
   context.output.note(`${effect} waits for "${signal.name}".`, ...(await aboutNode(store, job.getSnapshot(), effect)))
   const gone = whenAnswered(job, effect)
   const payload = await askFor(context, signal, AbortSignal.any([left, gone]))
-  if (payload === undefined)
-    context.output.note('') // ends the line of the question
-  else await job.signal(signal, payload)
+  if (payload !== undefined) await job.signal(signal, payload)
   return payload !== undefined || gone.aborted
 }
 

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
-const main = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url))
+export const main = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url))
 
 /** The module with the agents that these tests run. */
 export const agents = fileURLToPath(new URL('../cli/fixtures/agents.ts', import.meta.url))
@@ -19,6 +19,8 @@ export interface CliOptions {
   /** What stdin gives. Default: nothing. */
   input?: string
   env?: Record<string, string>
+  /** Default: the command line itself. */
+  script?: string
 }
 
 /** The built command line as a child process. */
@@ -29,8 +31,8 @@ export class Cli {
   stderr = ''
   private readonly watchers: { text: string; resolve: () => void }[] = []
 
-  constructor(words: readonly string[], { cwd, input = '', env = {} }: CliOptions) {
-    this.child = spawn(process.execPath, [main, ...words], { cwd, env: { ...process.env, NO_COLOR: '1', ...env } })
+  constructor(words: readonly string[], { cwd, input = '', env = {}, script = main }: CliOptions) {
+    this.child = spawn(process.execPath, [script, ...words], { cwd, env: { ...process.env, NO_COLOR: '1', ...env } })
     this.child.stdout?.on('data', (chunk) => {
       this.stdout += chunk
     })
