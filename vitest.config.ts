@@ -4,11 +4,15 @@ import { defineConfig } from 'vitest/config'
 /** Long enough for a loaded machine with few cores; a test that hangs still ends. */
 const timeoutMs = 60_000
 
-const folders = ['unit', 'property', 'conformance', 'crash', 'golden', 'docs']
+const folders = ['unit', 'property', 'conformance', 'crash', 'golden']
 
 const projects = [
   ...folders.map((name) => ({ name, include: [`test/${name}/**/*.test.ts`] })),
-  { name: 'cli', include: ['test/cli/**/*.test.ts'], globalSetup: 'test/support/built.mjs' },
+  ...['cli', 'docs'].map((name) => ({
+    name,
+    include: [`test/${name}/**/*.test.ts`],
+    globalSetup: 'test/support/built.mjs',
+  })),
   { name: 'tidy', include: ['test/tidy.test.ts'] },
 ]
 
