@@ -4,10 +4,15 @@ import { defineConfig } from 'vitest/config'
 /** Long enough for a loaded machine with few cores; a test that hangs still ends. */
 const timeoutMs = 60_000
 
-const folders = ['unit', 'property', 'conformance', 'crash', 'golden', 'docs']
+const folders = ['unit', 'property', 'conformance', 'crash', 'golden']
 
 const projects = [
   ...folders.map((name) => ({ name, include: [`test/${name}/**/*.test.ts`] })),
+  ...['cli', 'docs'].map((name) => ({
+    name,
+    include: [`test/${name}/**/*.test.ts`],
+    globalSetup: 'test/support/built.mjs',
+  })),
   { name: 'tidy', include: ['test/tidy.test.ts'] },
 ]
 
@@ -28,6 +33,6 @@ export default defineConfig({
     globals: false,
     testTimeout: timeoutMs,
     hookTimeout: timeoutMs,
-    projects: projects.map(({ name, include }) => ({ extends: true, test: { name, include } })),
+    projects: projects.map((test) => ({ extends: true, test })),
   },
 })

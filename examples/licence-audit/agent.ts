@@ -30,7 +30,11 @@ const outside = z.object({
   verdict: z.enum(['allowed', 'outside', 'unknown']),
   why: z.string(),
 })
-const decision = z.object({ approved: z.boolean(), by: z.string().min(1), note: z.string().optional() })
+const decision = z.object({
+  approved: z.boolean(),
+  by: z.string().min(1).describe('your name'),
+  note: z.string().optional(),
+})
 
 const find = tool({
   name: 'find',
@@ -123,18 +127,19 @@ export const licenceAudit = agent({
   }),
   tools: [find, read, judge, write],
   signals: [approval],
+  // #region plan
   plan(graph, { root, report, allow }) {
     const found = graph.call('find', find, { root })
     const packages = graph.map('read', read, found.packages, (each) => ({ dir: each.dir }), { concurrency: 16 })
     const judged = graph.call('judge', judge, { packages, allow })
     const written = { path: report, root, packages: judged.count, names: judged.names, outside: judged.outside }
+    const result = { packages: judged.count, byLicence: judged.byLicence, outside: judged.outside }
     // A policy that allows anything leaves nothing to ask, so its plan has no approval in it.
-    const done = allow.includes('*')
-      ? graph.call('write', write, written)
-      : graph.call('write', write, {
-          ...written,
-          decision: graph.wait('approval', approval, { when: judged.needsApproval }),
-        })
-    return { packages: judged.count, byLicence: judged.byLicence, outside: judged.outside, report: done.path }
+    if (allow.includes('*')) return { ...result, report: graph.call('write', write, written).path }
+    // Whoever is asked has the report in hand, with what is not decided yet.
+    const draft = graph.call('draft', write, written, { when: judged.needsApproval })
+    const decision = graph.wait('approval', approval, { when: judged.needsApproval, after: [draft] })
+    return { ...result, report: graph.call('write', write, { ...written, decision }).path }
   },
+  // #endregion
 })

@@ -14,6 +14,8 @@ export interface JobObserver<Output = unknown> {
 export class Channel {
   readonly jobId: string
   snapshot: JobSnapshot
+  /** Why the job cannot go on here; undefined again as soon as it does. */
+  problem: unknown
   private readonly observers = new Set<JobObserver>()
   private readonly wakers = new Set<() => void>()
   private readonly onUse: (channel: Channel, inUse: boolean) => void
@@ -43,6 +45,7 @@ export class Channel {
 
   publish(snapshot: JobSnapshot, onProblem: (error: unknown) => void): void {
     this.snapshot = snapshot
+    this.problem = undefined
     for (const observer of [...this.observers]) {
       try {
         observer.next?.(snapshot)
@@ -62,12 +65,13 @@ export class Channel {
 
   /** Tells everybody that no more will come. */
   fail(error: unknown): void {
+    this.problem = error
     for (const observer of [...this.observers]) observer.error?.(error)
     this.observers.clear()
     this.wake()
   }
 
-  /** Resolves at the next publication, or the end of the runtime. */
+  /** Resolves at the next publication, or with the `problem` that keeps it from coming. */
   next(): Promise<void> {
     return new Promise((resolve) => {
       this.wakers.add(resolve)

@@ -91,7 +91,7 @@ export class JobHandle<A extends AnyAgent = AnyAgent> {
 
   /**
    * Resolves with the first snapshot for which `predicate` holds.
-   * @throws AetherisError JOB_SETTLED when the job ended without; RUNTIME_CLOSED.
+   * @throws AetherisError JOB_SETTLED when the job ended without; RUNTIME_CLOSED; or why the job cannot go on here.
    */
   async waitFor(predicate: (snapshot: JobSnapshot<OutputOf<A>>) => boolean): Promise<JobSnapshot<OutputOf<A>>> {
     for (;;) {
@@ -109,6 +109,7 @@ export class JobHandle<A extends AnyAgent = AnyAgent> {
           'RUNTIME_CLOSED',
           `The runtime was closed while job "${this.id}" went on; open it again to wait on.`,
         )
+      if (this.channel.problem !== undefined) throw this.channel.problem
       await this.channel.next()
     }
   }
@@ -231,7 +232,7 @@ export class JobHandle<A extends AnyAgent = AnyAgent> {
     return why(this.getSnapshot(), { unread: await this.host.unread(this.id), isOwned: true })
   }
 
-  /** The history, verified as it is read. */
+  /** The history, verified as it is read. @throws AetherisError STORE_CORRUPT; with `follow`, why the job cannot go on here. */
   async *events({ from = 0, follow = false }: EventsOptions = {}): AsyncGenerator<JobEvent, void, void> {
     for (let next = from; ; ) {
       // Asked before reading, so that what is published while reading wakes the loop.
@@ -243,6 +244,7 @@ export class JobHandle<A extends AnyAgent = AnyAgent> {
       }
       if (more === undefined || ended || this.host.closed) return
       await more
+      if (this.channel.problem !== undefined && !this.host.closed) throw this.channel.problem
     }
   }
 }

@@ -37,6 +37,8 @@ export interface RosterHost {
   committed(runner: Runner, events: readonly NewEvent[]): void
   progressed(jobId: string, effect: string, progress: Json): void
   spawn: RunnerHost['spawn']
+  /** The job cannot go on here. */
+  stuck(jobId: string, error: unknown): void
   problem(jobId: string, error: unknown): void
 }
 
@@ -133,7 +135,7 @@ export class Roster {
       refuseCommands(this.waking.get(jobId) ?? [], error)
       this.waking.delete(jobId)
       this.jobSlots.release()
-      this.host.problem(jobId, error)
+      this.host.stuck(jobId, error)
     }
   }
 
@@ -179,7 +181,7 @@ export class Roster {
       lost: (runner, error) => {
         this.release(runner)
         runner.stop(error)
-        if (!isAetherisError(error, 'STORE_CLOSED')) this.host.problem(runner.jobId, error)
+        if (!isAetherisError(error, 'STORE_CLOSED')) this.host.stuck(runner.jobId, error)
       },
       problem: (jobId, error) => this.host.problem(jobId, error),
     }

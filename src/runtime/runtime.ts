@@ -42,7 +42,10 @@ export interface RuntimeOptions {
   effects?: 'run' | 'hold'
   /** Gets XState's inspection events (`@xstate.actor`, `@xstate.event`, `@xstate.snapshot`) of every durable step. */
   inspect?: Inspect
-  /** Told when a job cannot go on here, with the reason; the job stays as it is in the store. Default: ignored. */
+  /**
+   * Told when a job cannot go on here, with the reason; the job stays as it is in the store. Also told what observers
+   * and custom actions throw, which touches no job. Default: ignored.
+   */
   onProblem?: (problem: { jobId: string; error: unknown }) => void
 }
 
@@ -98,6 +101,7 @@ export class Runtime implements HandleHost {
         committed: (runner, events) => this.published(runner, events),
         progressed: (jobId, effect, progress) => this.channels.get(jobId)?.progress(effect, progress),
         spawn: async (agent, input, id, parent) => (await this.start(agent, input as never, { id }, parent)).id,
+        stuck: (jobId, error) => this.stuck(jobId, error),
         problem: (jobId, error) => this.problem(jobId, error),
       },
     )
@@ -326,9 +330,14 @@ export class Runtime implements HandleHost {
     channel?.publish(snapshot, (error) => this.problem(runner.jobId, error))
   }
 
+  /** The job cannot go on here. */
+  private stuck(jobId: string, error: unknown): void {
+    this.problem(jobId, error)
+    this.channels.get(jobId)?.fail(error)
+  }
+
   private problem(jobId: string, error: unknown): void {
     this.options.onProblem?.({ jobId, error })
-    if (isAetherisError(error)) this.channels.get(jobId)?.fail(error)
   }
 
   private checkOpen(): void {

@@ -9,6 +9,7 @@ import { decodeRow, type StoredRow } from './level-rows.ts'
 import type { Session } from './level-session.ts'
 import { hasEnded } from './row.ts'
 import type { Finding } from './store.ts'
+import { jobNotFound } from './store-error.ts'
 
 /**
  * Checks everything that is stored against everything else; changes nothing.
@@ -110,6 +111,7 @@ async function* verifyEvents(view: View, jobId: string, row: StoredRow | undefin
       seq = found + 1
     }
   }
+  if (row === undefined && seq === 0) throw jobNotFound(jobId)
   if (row === undefined) yield { kind: 'head', jobId, seq, message: `Job "${jobId}" has ${seq} events but no row.` }
   else if (row.seq !== seq || row.hash !== previous) {
     yield {

@@ -153,7 +153,10 @@ export interface JobStore {
   /** When the earliest timer is due; undefined if there is none. */
   nextTimer(): Promise<number | undefined>
 
-  /** Checks everything, or one job. Yields one finding per damage; nothing where all is well. */
+  /**
+   * Checks everything, or one job. Yields one finding per damage; nothing where all is well.
+   * @throws AetherisError JOB_NOT_FOUND when nothing is stored of the job.
+   */
   verify(jobId?: string): AsyncIterable<Finding>
 }
 

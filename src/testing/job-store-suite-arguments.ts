@@ -90,6 +90,7 @@ function valueCases(bench: Bench): void {
     expect(await codeOf(bench.create('job', 1, { create }))).toBe('INPUT_INVALID')
     expect(await codeOf(bench.create('job', 1, { status: 'done' as never }))).toBe('INPUT_INVALID')
     await expect(bench.append('job', 0)).rejects.toMatchObject({ code: 'JOB_NOT_FOUND', jobId: 'job' })
+    await expect(all(bench.store.verify('job'))).rejects.toMatchObject({ code: 'JOB_NOT_FOUND', jobId: 'job' })
     expect(await bench.store.get('job')).toBeUndefined()
   })
 }

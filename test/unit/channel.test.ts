@@ -43,14 +43,22 @@ async function turns(count = 20): Promise<void> {
   for (let turn = 0; turn < count; turn += 1) await setImmediate()
 }
 
-test('whoever looks a job up sees what is durable, not what its runner is about to commit', async () => {
-  let answer = (_: string) => {}
+async function drain(events: AsyncIterable<unknown>): Promise<void> {
+  for await (const _ of events);
+}
+
+/** An agent whose one call is answered by the test. */
+function heldAgent() {
+  const held = { answer: (_: string) => {} }
   const slowly = tool({
     name: 'slowly',
     input: z.any(),
     output: z.string(),
     effect: 'read',
-    run: () => new Promise<string>((resolve) => (answer = resolve)),
+    run: () =>
+      new Promise<string>((resolve) => {
+        held.answer = resolve
+      }),
   })
   const waiter = agent({
     name: 'waiter',
@@ -59,6 +67,11 @@ test('whoever looks a job up sees what is durable, not what its runner is about 
     tools: [slowly],
     plan: (graph) => graph.call('it', slowly, null),
   })
+  return { held, waiter }
+}
+
+test('whoever looks a job up sees what is durable, not what its runner is about to commit', async () => {
+  const { held, waiter } = heldAgent()
   const slow = new SlowStore()
   const before = await testRuntime({ agents: [waiter], store: slow.store })
   await before.spawn(waiter, null, { id: 'a' })
@@ -66,7 +79,7 @@ test('whoever looks a job up sees what is durable, not what its runner is about 
   await using after = await before.reopen()
   await after.settle()
   const release = slow.hold('commit')
-  answer('done')
+  held.answer('done')
   await turns()
   const job = await after.job('a')
   expect(job.getSnapshot().status).toBe('active')
@@ -89,4 +102,17 @@ test('what happens while a job is being looked up is not missed', async () => {
   expect((await slow.inner.get('a'))?.status).toBe('completed')
   release()
   expect((await looking).getSnapshot().status).toBe('done')
+})
+
+test('whoever waits for a job hears that it cannot go on here', async () => {
+  const { held, waiter } = heldAgent()
+  const store = memoryStore()
+  await using runtime = await testRuntime({ agents: [waiter], store })
+  const job = await runtime.spawn(waiter, null, { id: 'a' })
+  await runtime.settle()
+  const waiting = Promise.allSettled([job.result(), drain(job.events({ follow: true }))])
+  await store.claim('a') // as another process would
+  held.answer('done')
+  expect(await waiting).toMatchObject([{ reason: { code: 'LEASE_FENCED' } }, { reason: { code: 'LEASE_FENCED' } }])
+  await expect(job.result()).rejects.toMatchObject({ code: 'LEASE_FENCED' })
 })

@@ -1,0 +1,38 @@
+import { existsSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { levelStore } from '../store/level-store.ts'
+import type { Finding, JobStore } from '../store/store.ts'
+import type { CommonOptions, Context } from './context.ts'
+import { UsageError } from './exit-codes.ts'
+
+export const defaultData = '.aetheris'
+
+/**
+ * Opens the data directory, and closes it whatever happens.
+ * @throws UsageError when it is not there and `create` is not given: a verb that only looks makes no directory.
+ */
+export async function withStore<T>(
+  { io }: Context,
+  { data = defaultData }: CommonOptions,
+  use: (store: JobStore, problems: readonly Finding[]) => Promise<T>,
+  { create = false } = {},
+): Promise<T> {
+  if (data === '') throw new UsageError('--data is empty; name a directory.')
+  const directory = resolve(io.cwd, data)
+  if (!create && !isData(directory)) {
+    throw new UsageError(
+      `There is no data directory at "${directory}". Name one with --data, or make one with \`run\`.`,
+    )
+  }
+  const store = levelStore(directory)
+  const { problems } = await store.open()
+  try {
+    return await use(store, problems)
+  } finally {
+    await store.close()
+  }
+}
+
+function isData(directory: string): boolean {
+  return existsSync(join(directory, 'db')) || existsSync(join(directory, 'FORMAT'))
+}

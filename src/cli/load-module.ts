@@ -1,0 +1,90 @@
+import { existsSync } from 'node:fs'
+import { register } from 'node:module'
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { AnyAgent } from '../agent/agent.ts'
+import { UsageError } from './exit-codes.ts'
+import type { Io } from './io.ts'
+
+/** The agents of a user's module. */
+export interface LoadedModule {
+  /** Absolute; kept in the history as the source of its jobs. */
+  path: string
+  agents: AnyAgent[]
+}
+
+/**
+ * Loads a module, JavaScript or TypeScript as it is, and finds the agents that it exports.
+ * @throws UsageError when there is none, or the module cannot be loaded.
+ */
+export async function loadModule(io: Io, given: string): Promise<LoadedModule> {
+  const path = resolve(io.cwd, given)
+  if (!existsSync(path)) throw new UsageError(`There is no module "${path}".`)
+  await prepareLoader(path)
+  const exports = await importModule(path)
+  const agents = agentsIn(exports)
+  if (agents.length > 0) return { path, agents }
+  const names = Object.keys(exports).join(', ') || 'nothing'
+  throw new UsageError(`"${path}" exports no agent (it exports: ${names}). Export what agent() or fromMachine() gives.`)
+}
+
+let isPrepared = false
+
+/** Node reads JavaScript by itself, also ES modules that no package.json declares; only TypeScript needs tsx. */
+async function prepareLoader(path: string): Promise<void> {
+  if (isPrepared) return // a command loads the module of one job
+  isPrepared = true
+  if (/\.[cm]?tsx?$/.test(path)) (await import('tsx/esm/api')).register()
+  // Registered last, so asked first.
+  register(new URL('./module-hooks.js', import.meta.url))
+}
+
+async function importModule(path: string): Promise<Record<string, unknown>> {
+  try {
+    return (await import(pathToFileURL(path).href)) as Record<string, unknown>
+  } catch (error) {
+    const why = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+    throw new UsageError(`"${path}" could not be loaded: ${why}`, { cause: error })
+  }
+}
+
+/** Each agent once, however many names it has; those of a CommonJS module are members of its default export. */
+function agentsIn(exports: Record<string, unknown>): AnyAgent[] {
+  const inner = exports['default']
+  const values = [...Object.values(exports), ...(isObject(inner) ? Object.values(inner) : [])]
+  return [...new Set(values.filter(isAgent))]
+}
+
+/** By its shape: the module may have been given another copy of this package. */
+function isAgent(value: unknown): value is AnyAgent {
+  if (!isObject(value)) return false
+  const { name, version, input, output, tools, signals, plan, planner, program } = value
+  if (typeof name !== 'string' || typeof version !== 'number') return false
+  const hasMaps = [tools, signals].every((map) => isObject(map) && typeof map['get'] === 'function')
+  const hasBody = [plan, planner, program].some((body) => body !== undefined)
+  return hasMaps && hasBody && isSchema(input) && isSchema(output)
+}
+
+function isSchema(value: unknown): boolean {
+  return isObject(value) && typeof value['safeParse'] === 'function'
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
+}
+
+/** The words that run an agent of this module. */
+export function runWords({ agents, path }: LoadedModule, agent: AnyAgent, given = path): string[] {
+  return ['run', given, ...(agents.length > 1 ? ['--agent', agent.name] : [])]
+}
+
+/** The agent of this name, or the only one. */
+export function pickAgent({ path, agents }: LoadedModule, name: string | undefined): AnyAgent {
+  const [only, second] = agents
+  if (name === undefined && only !== undefined && second === undefined) return only
+  const found = agents.find((agent) => agent.name === name)
+  if (found !== undefined) return found
+  const names = agents.map((agent) => `  ${agent.name}`).join('\n')
+  const what = name === undefined ? 'exports several agents' : `exports no agent "${name}"`
+  throw new UsageError(`"${path}" ${what}; choose one with --agent:\n${names}`)
+}

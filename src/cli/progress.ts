@@ -1,0 +1,97 @@
+import { type PlanContext, scopeOf } from '../compile/hydrate.ts'
+import type { NewEvent } from '../event/event.ts'
+import type { TaskGraph, Template } from '../graph/graph.ts'
+import { resolve } from '../graph/template.ts'
+import type { JobSnapshot } from '../replay/job-snapshot.ts'
+import { eventText } from './event-text.ts'
+import type { Output } from './output.ts'
+import { plural, timeText } from './text.ts'
+
+/** Milliseconds between two pictures of the line that changes. */
+const drawEveryMs = 80
+
+/** Tells the person in front how a job gets on: a line for what settles, and one that changes for what is under way. */
+export class Progress {
+  private readonly output: Output
+  private readonly now: () => number
+  private readonly maps = new Map<string, { over: Template; done: number; total: number | undefined }>()
+  private events = 0
+  private drawnAt = 0
+
+  constructor(output: Output, now: () => number) {
+    this.output = output
+    this.now = now
+  }
+
+  /** An event from before; it is counted and not told. */
+  past(event: NewEvent): void {
+    this.events += 1
+    if (event.type === 'plan.adopted') {
+      for (const node of (event.data.graph as unknown as TaskGraph).nodes) {
+        if (node.kind === 'map') this.maps.set(node.id, { over: node.over, done: 0, total: undefined })
+      }
+    }
+    const map = event.type === 'node.completed' ? this.maps.get(nodeOf(event.data.effect)) : undefined
+    if (map !== undefined) map.done += 1
+  }
+
+  /** An event that has become durable, with the job as it is after it. */
+  event(event: NewEvent, snapshot: JobSnapshot): void {
+    this.past(event)
+    const line = event.type === 'node.completed' ? this.completed(event.data.effect, snapshot) : lineFor(event)
+    if (line !== undefined) this.output.note(`  ${line}`)
+    if (this.output.live && this.now() - this.drawnAt >= drawEveryMs) this.draw(snapshot)
+  }
+
+  /** Of the items of a map only the last is told. */
+  private completed(effect: string, { context }: JobSnapshot): string | undefined {
+    const node = nodeOf(effect)
+    const map = this.maps.get(node)
+    if (map === undefined) return `${effect} completed`
+    map.total ??= lengthOf(resolve(map.over, scopeOf(context as PlanContext)))
+    return map.done === map.total ? `${node} completed, ${plural(map.total, 'item')}` : undefined
+  }
+
+  private draw({ pending }: JobSnapshot): void {
+    this.drawnAt = this.now()
+    const nodes = new Set(pending.map(({ effect }) => nodeOf(effect)))
+    const shown = [...nodes].map((node) => {
+      const { done, total = '…' } = this.maps.get(node) ?? {}
+      return done === undefined ? node : `${node} ${done}/${total}`
+    })
+    this.output.draw(`  ${[plural(this.events, 'event'), ...shown].join(' · ')}`)
+  }
+}
+
+/** `read` for the effect `read/17`. */
+function nodeOf(effect: string): string {
+  return effect.split('/')[0] as string
+}
+
+function lengthOf(list: unknown): number | undefined {
+  return Array.isArray(list) ? list.length : undefined
+}
+
+/** What is worth a line while a job runs; the rest can be read with the verb `events`. */
+function lineFor(event: NewEvent): string | undefined {
+  switch (event.type) {
+    case 'node.skipped':
+      return `${event.data.node} skipped`
+    case 'node.failed':
+      return `${event.data.effect} failed: ${event.data.error.message}`
+    case 'node.retried':
+    case 'node.outcome_unknown':
+    case 'node.late_result':
+      return eventText(event)
+    case 'signal.received':
+      return `signal ${event.data.name} received`
+    case 'timer.armed':
+      return event.data.purpose === 'sleep'
+        ? `${event.data.effect} sleeps until ${timeText(event.data.dueAt)}`
+        : undefined
+    case 'job.recovered':
+      return 'taken up again where its last process stopped'
+    default:
+      return undefined
+  }
+}

@@ -1,0 +1,26 @@
+import { isAetherisError } from '../base/error.ts'
+import type { Context } from './context.ts'
+import { exitCodeOf, UsageError } from './exit-codes.ts'
+
+/** Says what went wrong, on stderr for people and with `--json` on stdout for scripts. Gives the exit code. */
+export async function reportError(error: unknown, { io, output }: Context): Promise<number> {
+  const message = error instanceof Error ? error.message : String(error)
+  const isExpected = isAetherisError(error) || error instanceof UsageError
+  output.note(`aetheris: ${message}`)
+  if (!isExpected) output.note('This was not expected. Set AETHERIS_DEBUG=1 to see where it comes from.')
+  if (io.env['AETHERIS_DEBUG'] === '1' && error instanceof Error) output.note(String(error.stack))
+  // What cannot be printed has been said above.
+  if (output.json) await output.value({ error: { code: codeOf(error), message, ...detailsOf(error) } }).catch(() => {})
+  return exitCodeOf(error)
+}
+
+function codeOf(error: unknown): string {
+  if (isAetherisError(error)) return error.code
+  return error instanceof UsageError ? 'USAGE' : 'UNEXPECTED'
+}
+
+function detailsOf(error: unknown) {
+  if (!isAetherisError(error)) return {}
+  const { jobId, seq, pid, issues } = error
+  return { jobId, seq, pid, ...(issues.length > 0 && { issues }) }
+}

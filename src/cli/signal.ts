@@ -1,0 +1,64 @@
+import type { Command } from 'commander'
+import { AetherisError } from '../base/error.ts'
+import { openRuntime, type Runtime } from '../runtime/runtime.ts'
+import { endStatuses, type JobStore } from '../store/store.ts'
+import { type CommonOptions, type Context, ending, lineToType } from './context.ts'
+import { withStore } from './data.ts'
+import { exit } from './exit-codes.ts'
+import { createdOf, moduleOf, rowOf } from './history.ts'
+import { runWords } from './load-module.ts'
+import { moveOn } from './move-on.ts'
+import { onlyJob } from './only-job.ts'
+import { readJson } from './read-json.ts'
+
+interface SignalOptions extends CommonOptions {
+  module?: string
+  wait: boolean
+}
+
+export function signal(program: Command, context: Context): void {
+  program
+    .command('signal')
+    .description('send a signal to a job, and go on with it')
+    .argument('<id>', 'the job')
+    .argument('<name>', 'the signal')
+    .argument('<json>', 'its payload: JSON, @file, or - for stdin')
+    .option('--module <path>', 'where the agent is defined (default: where it was loaded from)')
+    .option('--no-wait', 'only leave the signal, for whoever goes on with the job')
+    .action(
+      ending(context, async (id: string, name: string, json: string, options: SignalOptions) => {
+        const payload = await readJson(context.io, json, 'The payload')
+        return withStore(context, options, (store) => send(context, store, { id, name, payload, options }))
+      }),
+    )
+}
+
+interface Sending {
+  id: string
+  name: string
+  payload: unknown
+  options: SignalOptions
+}
+
+async function send(context: Context, store: JobStore, { id, name, payload, options }: Sending): Promise<number> {
+  const { status } = await rowOf(store, id)
+  if (endStatuses.has(status)) {
+    throw new AetherisError('JOB_SETTLED', `Job "${id}" is ${status} and takes no more signals.`, { jobId: id })
+  }
+  const module = await moduleOf(context.io, await createdOf(store, id), options.module)
+  const { agent } = module
+  const words = runWords(module, agent)
+  const deliver = async (runtime: Runtime) => {
+    const job = await runtime.job(id)
+    await job.signal(name, payload)
+    return job
+  }
+  if (options.wait) return moveOn(context, { store, jobId: id, agent, runWords: words, options, wait: true }, deliver)
+  // A runtime that takes up no job: the signal stays in the inbox.
+  await using runtime = await openRuntime({ store: onlyJob(store, undefined), agents: [agent] })
+  await deliver(runtime)
+  const resume = lineToType(context, options, ...words, '--id', id)
+  if (context.output.json) await context.output.value({ id, signal: name, resume })
+  await context.output.lines(`Left "${name}" for ${id}. Go on with:`, `  ${resume}`)
+  return exit.done
+}

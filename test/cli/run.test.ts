@@ -1,0 +1,141 @@
+import { existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { aetheris, agents, type CliOptions } from '../support/cli.ts'
+import { newDirectory, removeDirectories } from '../support/store-data.ts'
+
+let cwd: string
+beforeAll(async () => {
+  cwd = await newDirectory()
+})
+afterAll(removeDirectories)
+
+const run = (agent: string, words: readonly string[] = [], options: Partial<CliOptions> = {}) =>
+  aetheris(['run', agents, '--agent', agent, ...words], { cwd, ...options })
+
+describe('run', () => {
+  test('runs an agent: the result on stdout, progress on stderr', async () => {
+    const { code, stdout, stderr } = await run('echo')
+    expect(stdout).toMatch(/^\{\n {2}"said": "hello"\n\}\n\w{26} completed: 6 events, replay: identical\n$/)
+    expect(stderr).toMatch(/^Job \w{26}, new, of agent echo\na tool prints to stdout\n {2}say completed\n$/)
+    expect(code).toBe(0)
+  })
+
+  test('with --json gives one JSON value, whatever tools print', async () => {
+    const { code, stdout } = await run('echo', ['--id', 'one', '--json', '--input', '{"text":"tea"}'])
+    expect(JSON.parse(stdout)).toMatchObject({
+      ...{ id: 'one', agent: 'echo', status: 'completed', events: 6, state: 'completed' },
+      ...{ output: { said: 'tea' }, replay: 'identical' },
+    })
+    expect(stdout.trimEnd()).not.toContain('\n')
+    expect(code).toBe(0)
+  })
+
+  test('takes its input from a file and from stdin', async () => {
+    writeFileSync(join(cwd, 'input.json'), '{"text":"from a file"}')
+    expect((await run('echo', ['--input', '@input.json'])).stdout).toContain('from a file')
+    expect((await run('echo', ['--input', '-'], { input: '{"text":"from stdin"}' })).stdout).toContain('from stdin')
+  })
+
+  test('shows the job of an id again, and refuses another input for it', async () => {
+    await run('echo', ['--id', 'kept', '--input', '{"text":"first"}'])
+    for (const words of [[], ['--input', '{"text":"first"}']]) {
+      const again = await run('echo', ['--id', 'kept', ...words])
+      expect(again.stdout).toContain('"said": "first"')
+      expect(again.stderr).toContain('had ended before')
+      expect(again.stderr).not.toContain('a tool prints')
+      expect(again.code).toBe(0)
+    }
+    const other = await run('echo', ['--id', 'kept', '--input', '{"text":"second"}'])
+    expect(other.stderr).toContain('made from another input')
+    expect(other.code).toBe(2)
+    const wrong = await run('napping', ['--id', 'kept', '--json'])
+    expect(JSON.parse(wrong.stdout)).toMatchObject({ error: { code: 'JOB_EXISTS', jobId: 'kept' } })
+    expect(wrong.code).toBe(2)
+  })
+
+  test('a job that fails is exit 1, with its error, harmless to a terminal', async () => {
+    const text = await run('failing', ['--id', 'fails'])
+    expect(text.stdout).toContain('TerminalError: no such\\u001b[31m page\nfails failed: 6 events, replay: identical\n')
+    expect(text.stderr).toContain('refuse failed: no such\\u001b[31m page')
+    expect(text.code).toBe(1)
+    const json = await run('failing', ['--id', 'fails', '--json'])
+    expect(JSON.parse(json.stdout)).toMatchObject({ status: 'failed', error: { message: 'no such\u001b[31m page' } })
+    expect(json.stdout).not.toContain('\u001b')
+    expect(json.code).toBe(1)
+  })
+
+  test('stays for timers, and with --no-wait does not', async () => {
+    const { code, stdout } = await run('napping', ['--id', 'nap', '--no-wait'])
+    expect(stdout).toMatch(
+      /^nap sleeps until [-\dT:]+Z\. Go on with:\n {2}node .*main\.js run \S+ --agent napping --id nap\n$/,
+    )
+    expect(code).toBe(4)
+  })
+
+  test('finds the agents of any kind of module, wherever it lies, with this package as aetheris', async () => {
+    const folder = await newDirectory()
+    const body = (imports: string, exported: string) => `${imports}
+      ${exported} agent({ name: 'made', input: z.any(), output: z.any(), plan: () => 'done' })`
+    const imports = "import { agent } from 'aetheris'\nimport { z } from 'zod'"
+    writeFileSync(join(folder, 'typed.ts'), body(`${imports}\nenum Kind { A }\nawait Kind.A`, 'export const made ='))
+    writeFileSync(join(folder, 'plain.js'), body(imports, 'export default'))
+    writeFileSync(join(folder, 'module.mjs'), body(imports, 'export const made ='))
+    for (const module of ['typed.ts', 'plain.js', 'module.mjs']) {
+      const { code, stdout, stderr } = await aetheris(['run', module], { cwd: folder })
+      expect(`${stdout}${stderr}`).toContain('completed: 4 events, replay: identical')
+      expect(code).toBe(0)
+    }
+  })
+
+  test.each([
+    ['no module', ['run'], "missing required argument 'module'"],
+    ['a module that is not there', ['run', 'nowhere.ts'], 'There is no module'],
+    ['a module that is broken', ['run', 'broken.ts'], 'could not be loaded'],
+    ['a module without agents', ['run', 'empty.ts'], 'exports no agent (it exports: answer)'],
+    ['no choice of agents', ['run', agents], 'exports several agents; choose one with --agent:\n  careful\n'],
+    ['an agent that it does not have', ['run', agents, '--agent', 'nobody'], 'exports no agent "nobody"'],
+    ['an input that is no JSON', ['run', agents, '--agent', 'echo', '--input', '{text}'], 'The --input is not JSON'],
+    ['an input that does not fit', ['run', agents, '--agent', 'echo', '--input', '{"text":1}'], 'text: Invalid input'],
+    ['an input file that is not there', ['run', agents, '--agent', 'echo', '--input', '@gone'], 'ENOENT'],
+    ['an input file that is a directory', ['run', agents, '--agent', 'echo', '--input', '@.'], 'EISDIR'],
+    ['an empty stdin', ['run', agents, '--agent', 'echo', '--input', '-'], 'it is empty'],
+    ['an illegal id', ['run', agents, '--agent', 'echo', '--id', 'no spaces'], 'The job id "no spaces" is not valid'],
+    ['an unknown option', ['run', agents, '--agnet', 'echo'], "unknown option '--agnet'"],
+    ['one argument too many', ['run', agents, 'echo'], 'too many arguments'],
+    ['a file as data directory', ['run', agents, '--agent', 'echo', '--data', 'empty.ts'], 'is not a directory'],
+    ['a foreign data directory', ['run', agents, '--agent', 'echo', '--data', '.'], 'is no data directory of Aetheris'],
+    ['an empty data directory name', ['run', agents, '--agent', 'echo', '--data', ''], '--data is empty'],
+  ])('%s is exit 2, says so, and with --json as JSON', async (_, words, message) => {
+    writeFileSync(join(cwd, 'broken.ts'), 'export const = 1')
+    writeFileSync(join(cwd, 'empty.ts'), 'export const answer = 42')
+    const { code, stdout, stderr } = await aetheris([...words, '--json'], { cwd })
+    expect(stderr).toContain(message)
+    expect(stderr).not.toMatch(/ {4}at /)
+    expect(JSON.parse(stdout)).toMatchObject({ error: { message: expect.stringContaining(message) } })
+    expect(code).toBe(2)
+    expect(existsSync(join(cwd, 'FORMAT'))).toBe(false)
+  })
+})
+
+describe('the program', () => {
+  test('without a verb, or with an unknown one, is exit 2; help and version are exit 0', async () => {
+    const none = await aetheris([], { cwd })
+    expect(none).toMatchObject({ code: 2, stdout: '' })
+    expect(none.stderr).toContain('Usage: aetheris')
+    const wrong = await aetheris(['shwo'], { cwd })
+    expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining('Did you mean show?') })
+    const help = await aetheris(['--help'], { cwd })
+    expect(help).toMatchObject({
+      code: 0,
+      stderr: '',
+      stdout: expect.stringContaining('7 another process has the data'),
+    })
+    const ofVerb = await aetheris(['signal', '-h'], { cwd })
+    expect(ofVerb).toMatchObject({ code: 0, stdout: expect.stringContaining('Usage: aetheris signal') })
+    expect(await aetheris(['--version'], { cwd })).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
+    })
+  })
+})

@@ -1,0 +1,93 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { aetheris, agents } from '../support/cli.ts'
+import { newDirectory, removeDirectories } from '../support/store-data.ts'
+
+let cwd: string
+beforeAll(async () => {
+  cwd = await newDirectory()
+})
+afterAll(removeDirectories)
+
+const cli = (...words: string[]) => aetheris(words, { cwd })
+const yes = '{"approved":true,"by":"Ana"}'
+
+/** The words of the line to type that an output ends with; sh would take them apart alike. */
+function lineToType(stdout: string): string[] {
+  const line = stdout.trimEnd().split('\n').at(-1) as string
+  return [...line.matchAll(/'([^']*)'|(\S+)/g)].map((match) => match[1] ?? (match[2] as string)).slice(2)
+}
+
+describe('a job that waits for somebody', () => {
+  test('is exit 4 and says the line to type, which goes on to the end', async () => {
+    const waits = await cli('run', agents, '--agent', 'careful', '--id', 'a', '--data', 'some data')
+    expect(waits.stdout).toContain('a waits for somebody.\nreview waits for the signal "approval".\n')
+    expect(waits.code).toBe(4)
+    const answer = lineToType(waits.stdout)
+    expect(answer).toEqual(['signal', 'a', 'approval', '{"approved":true,"by":"YOUR NAME"}', '--data', 'some data'])
+    const answered = await cli(...answer)
+    expect(answered.stdout).toContain('"by": "YOUR NAME"')
+    expect(answered.stdout).toMatch(/a completed: 9 events, replay: identical\n$/)
+    expect(answered.code).toBe(0)
+  })
+
+  test('says so as one JSON value', async () => {
+    const { code, stdout } = await cli('run', agents, '--agent', 'commented', '--id', 'b', '--json')
+    expect(JSON.parse(stdout)).toMatchObject({
+      ...{ id: 'b', status: 'waiting', state: { running: { wording: 'waiting' } } },
+      waitsFor: [{ effect: 'wording', signal: 'comment', type: expect.stringContaining('signal b comment JSON') }],
+      resume: expect.stringContaining('--agent commented --id b'),
+    })
+    expect(code).toBe(4)
+    const answered = await cli('signal', 'b', 'comment', '{"lines":["shorter"]}', '--json')
+    expect(JSON.parse(answered.stdout)).toMatchObject({ id: 'b', status: 'completed', output: ['shorter'] })
+  })
+
+  test('gets a signal that is only left for it when somebody goes on with it', async () => {
+    await cli('run', agents, '--agent', 'careful', '--id', 'c')
+    const left = await cli('signal', 'c', 'approval', yes, '--no-wait')
+    expect(left).toMatchObject({ code: 0, stdout: expect.stringContaining('Left "approval" for c. Go on with:') })
+    expect(JSON.parse((await cli('show', 'c', '--json')).stdout)).toMatchObject({ status: 'waiting', events: 6 })
+    const { code, stdout } = await cli(...lineToType(left.stdout))
+    expect(stdout).toContain('c completed')
+    expect(code).toBe(0)
+  })
+
+  test('events --follow goes on with it, prints what comes, and leaves it as it is', async () => {
+    await cli('run', agents, '--agent', 'careful', '--id', 'd')
+    await cli('signal', 'd', 'approval', yes, '--no-wait')
+    const followed = await cli('events', 'd', '--follow', '--json')
+    const types = followed.stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line).type)
+    expect(types.slice(-4)).toEqual(['node.waiting', 'signal.received', 'node.completed', 'job.completed'])
+    expect(followed.code).toBe(0)
+
+    await cli('run', agents, '--agent', 'careful', '--id', 'e')
+    const waiting = await cli('events', 'e', '--follow')
+    expect(waiting.stdout).toMatch(/node\.waiting +review: for the signal "approval"\n$/)
+    expect(waiting).toMatchObject({ code: 4, stderr: expect.stringContaining('show e') })
+  })
+
+  test('takes no wrong signal', async () => {
+    await cli('run', agents, '--agent', 'careful', '--id', 'f')
+    const cases: [string[], string][] = [
+      [['f', 'approval', '{"approved":"yes"}'], 'approved: Invalid input'],
+      [['f', 'approval', '{approved}'], 'The payload is not JSON'],
+      [['f', 'applause', '{}'], 'knows no signal "applause"; it knows: approval'],
+      [['f', 'xstate.done.actor.review', '{}'], 'reserved for the runtime'],
+      [['nobody', 'approval', yes], 'There is no job "nobody"'],
+      [['f', 'approval'], "missing required argument 'json'"],
+    ]
+    for (const [words, message] of cases) {
+      const { code, stdout, stderr } = await cli('signal', ...words)
+      expect(stderr).toContain(message)
+      expect(stdout).toBe('')
+      expect(code).toBe(2)
+    }
+    expect(JSON.parse((await cli('show', 'f', '--json')).stdout)).toMatchObject({ events: 6 })
+    await cli('signal', 'f', 'approval', yes)
+    const late = await cli('signal', 'f', 'approval', yes)
+    expect(late).toMatchObject({ code: 2, stderr: expect.stringContaining('is completed and takes no more signals') })
+  })
+})

@@ -1,0 +1,89 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, describe, expect, test } from 'vitest'
+import { exit, interruptExit } from '../../src/cli/exit-codes.ts'
+import { newDirectory, removeDirectories } from '../support/store-data.ts'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const readme = readFileSync(join(root, 'README.md'), 'utf8')
+afterAll(removeDirectories)
+
+/** A code block of the README by the comment above it. */
+function block(mark: string): string {
+  const found = new RegExp(`<!-- ${mark} -->\n\`\`\`\\w+\n([\\s\\S]*?)\`\`\``).exec(readme)?.[1]
+  if (found === undefined) throw new Error(`The README has no block marked "${mark}".`)
+  return found
+}
+
+/** A part of a file between `#region` and `#endregion`. */
+function region(path: string, name: string): string {
+  const text = readFileSync(join(root, path), 'utf8')
+  const found = new RegExp(`// #region ${name}\n([\\s\\S]*?)// #endregion`).exec(text)?.[1]
+  if (found === undefined) throw new Error(`"${path}" has no region "${name}".`)
+  return found
+}
+
+test.each([
+  ['examples/review/agent.ts', 'agent'],
+  ['examples/review/program.ts', 'program'],
+  ['test/docs/review.test.ts', 'test'],
+])('the README shows %s as it is', (path, name) => {
+  expect(block(`${path}#${name}`)).toBe(region(path, name))
+})
+
+describe('the README shows what is printed', () => {
+  /** Without what depends on the packages that are installed: numbers, and lines about single packages and licences. */
+  function shape(output: string): string[] {
+    return output
+      .replace(/^[\s\S]*?(?=^Job )/m, '') // what comes before it is npm and the build
+      .replace(/"byLicence": \{[^}]*\}/, '"byLicence"')
+      .split('\n')
+      .filter((line) => !/^ {6}\{|^ {4}(names|byLicence): /.test(line))
+      .map((line) => line.replaceAll(/crash-\w+/g, 'crash-ID').replaceAll(/\d+/g, 'N'))
+  }
+
+  async function printed(...words: string[]): Promise<string> {
+    const cwd = await newDirectory()
+    const all = ['scripts/start.mjs', ...words, '--data', join(cwd, 'data')].map((word) => `'${word}'`).join(' ')
+    // One pipe for both, as on a terminal.
+    const { stdout } = spawnSync('sh', ['-c', `'${process.execPath}' ${all} 2>&1`], { cwd: root, encoding: 'utf8' })
+    return stdout.replaceAll(` --data ${join(cwd, 'data')}`, '')
+  }
+
+  const narrow = '{"allow":["MIT","ISC","Apache-2.0","BSD-3-Clause"]}'
+
+  test.each([
+    ['start', ['--id', 'licence-audit']],
+    ['crash', ['--crash']],
+    ['policy', ['--input', narrow]],
+  ])('%s', async (mark, words) => {
+    expect(shape(await printed(...words))).toEqual(shape(block(`output of: ${mark}`)))
+  })
+})
+
+describe('the README names', () => {
+  test('every verb', () => {
+    const { stdout } = spawnSync(process.execPath, [join(root, 'dist/src/cli/main.js'), '--help'], { encoding: 'utf8' })
+    const verbs = [...stdout.matchAll(/^ {2}(\w+) (?:\[|<)/gm)]
+      .map((match) => match[1])
+      .filter((verb) => verb !== 'help')
+    const named = [...readme.matchAll(/^\| `(\w+)/gm)].map((match) => match[1])
+    expect(named).toEqual(verbs)
+  })
+
+  test('every exit code', () => {
+    const named = [...readme.matchAll(/^\| ([\d, ]+) \|/gm)].flatMap((match) =>
+      (match[1] as string).split(', ').map(Number),
+    )
+    expect(named).toEqual([...Object.values(exit), ...Object.values(interruptExit)])
+  })
+
+  test.each([...readme.matchAll(/\]\((?!https?:)([^)#]+)/g)].map((match) => match[1] as string))(
+    '%s, which exists',
+    (path) => {
+      expect(existsSync(join(dirname(join(root, 'README.md')), path))).toBe(true)
+    },
+  )
+})
