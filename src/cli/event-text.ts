@@ -37,14 +37,13 @@ export function eventText({ type, data }: NewEvent): string {
       return short(data.output)
     case 'job.failed':
       return `${data.error.name}: ${data.error.message}`
-    case 'job.cancelled':
-      return ''
     case 'job.restarted':
       return `from ${data.node} ${whoText(data)}`.trim()
     case 'job.resumed':
       return [whoText(data), data.budget === undefined ? '' : `budget ${short(data.budget)}`].filter(Boolean).join(', ')
     case 'job.paused':
     case 'job.cancel_requested':
+    case 'job.cancelled':
     case 'job.terminated':
     case 'plan.revision_requested':
       return whoText(data)

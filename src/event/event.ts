@@ -78,7 +78,7 @@ export const eventData = {
   'job.completed': z.strictObject({ output: json }),
   /** Also an input, where the runner gives up on a job. */
   'job.failed': z.strictObject({ error }),
-  'job.cancelled': z.strictObject({}),
+  'job.cancelled': z.strictObject(who),
   // notes
   'node.started': z.strictObject({
     effect: id,

@@ -103,7 +103,11 @@ function announceEnd(state: FoldState): void {
   const { end } = state.live
   if (end?.type === 'completed') state.announce({ type: 'job.completed', data: { output: end.output } })
   if (end?.type === 'failed') state.announce({ type: 'job.failed', data: { error: end.error } })
-  if (end?.type === 'cancelled') state.announce({ type: 'job.cancelled', data: {} })
+  if (end?.type === 'cancelled') {
+    const { by, reason } = state.held ?? {}
+    const data = { ...(by === undefined ? {} : { by }), ...(reason === undefined ? {} : { reason }) }
+    state.announce({ type: 'job.cancelled', data })
+  }
 }
 
 /** Gives what was received to who waits for it. */
