@@ -9,9 +9,11 @@ import type { EffectClass } from '../event/event.ts'
 import type { RetryPolicy, TaskGraph } from '../graph/graph.ts'
 import { parseGraph } from '../graph/validate.ts'
 import type { CallInput, Effect } from '../replay/effect.ts'
+import type { Execution } from '../replay/execution.ts'
 
 /**
- * Performs one attempt of one effect. The only file that runs the code of tools, planners and promise actors.
+ * Performs one attempt of one effect. The only file that runs the code of tools, planners and promise actors, and the
+ * custom actions of machines.
  *
  * P1 Whatever that code does (throws a string, returns a Map, never returns), the result is an AttemptResult.
  */
@@ -126,6 +128,17 @@ function planning(agent: AnyAgent, input: Json): Performance {
       const known = { tools: new Set(agent.tools.keys()), signals: new Set(agent.signals.keys()) }
       return { type: 'planned', graph: parseGraph(answer, known) }
     },
+  }
+}
+
+/** Runs the custom actions that the steps asked for. They are no part of the job: that one fails does not touch it. */
+export function performActions(execution: Execution, problem: (error: unknown) => void): void {
+  for (const action of execution.takeActions()) {
+    try {
+      void Promise.resolve(action()).catch(problem)
+    } catch (error) {
+      problem(error)
+    }
   }
 }
 

@@ -9,7 +9,7 @@ import type { Effect } from '../replay/effect.ts'
 import type { Execution } from '../replay/execution.ts'
 import type { Slots } from '../scheduler/slots.ts'
 import type { Commit, InboxMessage, JobRow, JobStatus, JobStore, Lease } from '../store/store.ts'
-import { type AttemptResult, attempt, type Performance, performanceOf } from './perform.ts'
+import { type AttemptResult, attempt, type Performance, performActions, performanceOf } from './perform.ts'
 
 /**
  * Advances one job: takes what has come in, steps the execution, commits, and only then performs.
@@ -308,7 +308,7 @@ export class Runner {
     this.status = status
     for (const { dueAt } of timers?.set ?? []) this.host.timerSet(dueAt)
     this.host.committed(this, batch.events)
-    for (const action of this.execution.takeActions()) this.runAction(action)
+    performActions(this.execution, (error) => this.host.problem(this.jobId, error))
   }
 
   /** A store that is opening again after a write error takes the same commit later; the event ids make that safe. */
@@ -341,15 +341,6 @@ export class Runner {
     if (!resting && seq - this.snapshotSeq < this.host.snapshotEvery) return {}
     this.snapshotSeq = seq
     return { snapshot: { seq, machine: this.host.snapshotKey, state: this.execution.persist() } }
-  }
-
-  /** A custom action is no part of the job: its failure does not touch it. */
-  private runAction(action: () => unknown): void {
-    try {
-      action()
-    } catch (error) {
-      this.host.problem(this.jobId, error)
-    }
   }
 
   private isIdle(): boolean {

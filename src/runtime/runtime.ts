@@ -15,6 +15,7 @@ import { endStatuses, type JobQuery, type JobRow, type JobStore, keyPart } from 
 import { type Channel, Channels } from './channel.ts'
 import { type Inspect, Inspection } from './inspection.ts'
 import { type HandleHost, JobHandle, type SendOptions, type Who } from './job-handle.ts'
+import { performActions } from './perform.ts'
 import { loadExecution } from './recovery.ts'
 import { type Input, Runner, type RunnerHost, statusOf } from './runner.ts'
 
@@ -281,6 +282,7 @@ export class Runtime implements HandleHost {
       throw error
     }
     for (const { dueAt } of timers) this.timers.notice(dueAt)
+    performActions(execution, (error) => this.problem(id, error))
     const channel = this.channels.open(id, new JobSnapshot(id, execution))
     this.inspection.events(id, agent, events, channel.snapshot)
     if (status === 'running') {
