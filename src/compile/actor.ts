@@ -1,17 +1,20 @@
 import { type AnyActorRef, type AnyStateMachine, createActor } from 'xstate'
-import { type InertLogic, type InertSnapshot, inertLogicOf, type Outcome } from '../../machines/inert.ts'
+import type { Outcome } from '../../machines/inert.ts'
 import { jobMachine } from '../../machines/job.ts'
-import { AetherisError, assert, type ErrorData, toErrorData } from '../base/error.ts'
-import { type Json, toJson } from '../base/json.ts'
+import { type AetherisError, assert, type ErrorData, toErrorData } from '../base/error.ts'
+import { deepFreeze, isObject, type Json, toJson } from '../base/json.ts'
 import { collectActions } from './deferred.ts'
+import { contextOf, findUnkept, withErrorData } from './kept.ts'
 import { pure } from './purity.ts'
+import { actorAt, collectRequest, collectRequests, type Request } from './requests.ts'
+import { eventTypeOf } from './signal-event.ts'
 
 /**
  * The XState actor of one job: the one file that drives XState.
  *
  * The actor lives, but does nothing: all its leaves are inert. It is stepped only through this class, so its state
- * is a function of the steps. Only XState's public API is used; session ids and other process-wide state of XState
- * never leave this file.
+ * is a function of the steps. What a machine is given is frozen, since it belongs to the history. Only XState's public
+ * API is used; session ids and other process-wide state of XState never leave this file.
  */
 
 /** What a job runs: the machine in the middle of its life. */
@@ -24,16 +27,6 @@ export interface Program {
   compiled: boolean
 }
 
-/** A pending effect, as the machine asks for it. */
-export interface Request {
-  /** Where its actor is, below the body: `find`, `read/17`; or `job.planner`. */
-  path: string
-  logic: InertLogic
-  input: unknown
-  /** Identity of this occurrence: a state that is left and entered again makes a new one. */
-  ref: AnyActorRef
-}
-
 export type JobEnd = { type: 'completed'; output: Json } | { type: 'failed'; error: ErrorData } | { type: 'cancelled' }
 
 export const plannerPath = 'job.planner'
@@ -43,8 +36,11 @@ type RootActor = ReturnType<typeof createActor<typeof jobMachine>>
 export class JobActor {
   private readonly root: RootActor
   private readonly program: Program | undefined
-  private violation: AetherisError | undefined
   private deferred: (() => unknown)[] = []
+  /** Why a hand-written machine can't go on: MACHINE_IMPURE or MACHINE_UNSUPPORTED. */
+  violation: AetherisError | undefined
+  /** Functions of a hand-written machine that its last step called, by name. */
+  called: readonly string[] = []
   /** Outlives its end: XState drops a child that is done, but people still want to see how it ended. */
   private lastBody: AnyActorRef | undefined
 
@@ -62,11 +58,13 @@ export class JobActor {
       })
       return actor.start()
     })
+    this.judge()
   }
 
   /** A new job; without a program it begins by asking its planner for one. */
   static start(program: Program | undefined, input: Json, planner: string): JobActor {
-    return new JobActor(program, { input: { input, planned: program !== undefined, planner } })
+    const planned = program !== undefined
+    return new JobActor(program, { input: { input: planned ? deepFreeze(input) : input, planned, planner } })
   }
 
   /** A job as {@link JobActor.persist} left it. */
@@ -85,23 +83,19 @@ export class JobActor {
   settle(path: string, outcome: Outcome): void {
     const ref = this.find(path)
     assert(ref !== undefined, `there is no pending effect at ${path}`)
-    this.step(() => ref.send(outcome))
+    this.move(() => ref.send(this.byHand ? deepFreeze(outcome) : outcome))
   }
 
-  /** Sends an event from outside to a hand-written machine. */
-  send(event: { type: string }): void {
-    this.step(() => this.body?.send(event))
+  /** Sends a signal to a hand-written machine. */
+  signal(name: string, payload: Json): void {
+    const fields = isObject(payload) ? payload : { payload }
+    const type = (this.program && eventTypeOf(this.program.body, name)) ?? name
+    this.move(() => this.body?.send(deepFreeze({ ...fields, type })))
   }
 
   /** Moves the life around the body. */
   control(event: { type: 'job.pause' | 'job.resume' | 'job.cancel' } | { type: 'job.fail'; error: ErrorData }): void {
-    this.step(() => this.root.send(event))
-  }
-
-  /** Whether a hand-written machine has a transition for this event type, in whatever state. */
-  accepts(eventType: string): boolean {
-    const events: readonly string[] = this.program?.body.events ?? []
-    return events.includes(eventType)
+    this.move(() => this.root.send(event))
   }
 
   /** The state value that people read: `planning`, `{ running: { review: 'waiting' } }`, `completed`. */
@@ -127,15 +121,16 @@ export class JobActor {
 
   /** The context of the body: a plan's results, or what a hand-written machine keeps there. */
   get context(): unknown {
-    return this.lastBody?.getSnapshot().context
+    if (this.lastBody === undefined) return undefined
+    return this.byHand ? contextOf(this.lastBody) : this.lastBody.getSnapshot().context
   }
 
   /** The pending effects, in the order in which the machine holds them. */
   requests(): Request[] {
     const found: Request[] = []
     const { planner, body } = this.children
-    if (planner !== undefined) collect(planner, plannerPath, found)
-    if (body !== undefined) collectChildren(body, '', found)
+    if (planner !== undefined) collectRequest(planner, plannerPath, found)
+    if (body !== undefined) collectRequests(body, undefined, found)
     return found
   }
 
@@ -146,25 +141,22 @@ export class JobActor {
     return actions
   }
 
-  /**
-   * The whole state as JSON.
-   * @throws AetherisError MACHINE_UNSUPPORTED when a hand-written machine keeps something else in its context.
-   */
+  /** The whole state as JSON. */
   persist(): Json {
-    let state: unknown
-    try {
-      state = this.root.getPersistedSnapshot()
-    } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause)
-      throw new AetherisError(
-        'MACHINE_UNSUPPORTED',
-        `The state of machine "${this.program?.name}" cannot be kept: ${why}`,
-        { cause },
-      )
-    }
+    const state = this.root.getPersistedSnapshot()
     // Our own plans hold nothing but JSON already.
-    if (this.program === undefined || this.program.compiled) return state as Json
-    return toJson(state, `The state of machine "${this.program.name}"`, 'MACHINE_UNSUPPORTED')
+    if (!this.byHand) return state as unknown as Json
+    return toJson(withErrorData(state), `The state of machine "${this.name}"`, 'MACHINE_UNSUPPORTED')
+  }
+
+  /** The body is a hand-written machine, which is watched; our own plans need no watching. */
+  private get byHand(): boolean {
+    return this.program !== undefined && !this.program.compiled
+  }
+
+  private move(body: () => void): void {
+    this.step(body)
+    this.judge()
   }
 
   private step<T>(body: () => T): T {
@@ -174,21 +166,25 @@ export class JobActor {
   }
 
   private watched<T>(body: () => T): T {
-    if (this.program === undefined || this.program.compiled) return body()
+    if (!this.byHand) return body()
     let value: T | undefined
-    const violation = pure(this.program.name, () => {
+    const { violation, called } = pure(this.name, () => {
       value = body()
     })
-    if (violation !== undefined) this.fail(violation)
+    this.violation ??= violation
+    this.called = called
     return value as T
   }
 
-  /** A machine that swallowed its own impurity fails all the same. */
-  private fail(violation: AetherisError): void {
-    this.violation ??= violation
-    // In the constructor there is no root yet; a machine that is impure from its start has failed by itself.
-    const root = this.root as RootActor | undefined
-    if (root !== undefined) root.send({ type: 'job.fail', error: toErrorData(violation) })
+  /** Fails a machine that a step has shown to be impure, or not to be JSON, also where it swallowed its own error. */
+  private judge(): void {
+    if (!this.byHand) return
+    if (this.body !== undefined) this.violation ??= findUnkept(this.body, `machine "${this.name}"`)
+    if (this.violation !== undefined) this.root.send({ type: 'job.fail', error: toErrorData(this.violation) })
+  }
+
+  private get name(): string {
+    return this.program?.name ?? ''
   }
 
   private get children(): { planner?: AnyActorRef; body?: AnyActorRef } {
@@ -200,8 +196,8 @@ export class JobActor {
   }
 
   private find(path: string): AnyActorRef | undefined {
-    if (path === plannerPath) return this.children.planner
-    return path.split('/').reduce<AnyActorRef | undefined>((ref, id) => ref?.getSnapshot().children?.[id], this.body)
+    const { planner, body } = this.children
+    return path === plannerPath && planner !== undefined ? planner : actorAt(body, path)
   }
 }
 
@@ -213,18 +209,4 @@ function withBody({ body }: Program): typeof jobMachine {
   const machine = jobMachine.provide({ actors: { body: body as never } })
   withBodies.set(body, machine)
   return machine
-}
-
-function collect(ref: AnyActorRef, path: string, found: Request[]): void {
-  const snapshot = ref.getSnapshot() as InertSnapshot
-  if (snapshot.status !== 'active') return
-  const logic = inertLogicOf(ref)
-  if (logic === undefined) collectChildren(ref, `${path}/`, found)
-  else found.push({ path, logic, input: snapshot.input, ref })
-}
-
-function collectChildren(ref: AnyActorRef, prefix: string, found: Request[]): void {
-  const { status, children } = ref.getSnapshot() as { status: string; children?: Record<string, AnyActorRef> }
-  if (status !== 'active' || children === undefined) return
-  for (const id in children) collect(children[id] as AnyActorRef, prefix + id, found)
 }

@@ -2,8 +2,9 @@ import type { AnyActorRef } from 'xstate'
 import { inert } from '../../machines/inert.ts'
 import { assert, type ErrorData } from '../base/error.ts'
 import { canonical, firstDifference, type Json } from '../base/json.ts'
-import { JobActor, type Program, type Request } from '../compile/actor.ts'
+import { JobActor, type Program } from '../compile/actor.ts'
 import type { PlanContext } from '../compile/hydrate.ts'
+import type { Request } from '../compile/requests.ts'
 import { type EventBody, type EventData, endTypes, type NewEvent } from '../event/event.ts'
 import type { TaskGraph } from '../graph/graph.ts'
 import type { BufferedSignal, Effect, Timer, WaitInput } from './effect.ts'
@@ -23,6 +24,8 @@ export interface Divergence {
   path: string
   recorded: unknown
   replayed: unknown
+  /** Functions of a hand-written machine that the last step called, by name: one of them may be to blame. */
+  called?: readonly string[]
 }
 
 /** Gives the program of a job: of a plan (made once for all jobs with the same plan), or of a hand-written machine. */
@@ -101,9 +104,14 @@ export class Execution {
     return this.actor?.context
   }
 
-  /** Whether a hand-written machine knows an event type. */
-  accepts(eventType: string): boolean {
-    return this.actor?.accepts(eventType) ?? false
+  /** Functions of a hand-written machine that its last step called, by name. */
+  get called(): readonly string[] {
+    return this.actor?.called ?? []
+  }
+
+  /** Why a hand-written machine can't go on. */
+  get violation(): JobActor['violation'] {
+    return this.actor?.violation
   }
 
   takeActions(): (() => unknown)[] {
@@ -126,6 +134,11 @@ export class Execution {
 
   /** Applies a recorded event and compares: with what was expected to be announced, and with its recorded state. */
   follow(event: NewEvent): Divergence | undefined {
+    const found = this.compare(event)
+    return found === undefined || this.called.length === 0 ? found : { ...found, called: this.called }
+  }
+
+  private compare(event: NewEvent): Divergence | undefined {
     const seq = this.seq
     const expected = this.queue.shift()
     if (expected === undefined && announcedOnly.has(event.type)) {
@@ -272,9 +285,7 @@ export class Execution {
       this.signals.push({ name, payload, seq: this.seq })
       return
     }
-    const type = this.accepts(name) ? name : `signal.${name}`
-    const fields = typeof payload === 'object' && payload !== null && !Array.isArray(payload) ? payload : { payload }
-    this.live.send({ ...fields, type })
+    this.live.signal(name, payload)
   }
 
   private fire(id: string): void {
@@ -527,7 +538,7 @@ const movesMachine: ReadonlySet<string> = new Set([
   'job.resumed',
 ])
 
-function differs(seq: number, at: string[], recorded: unknown, replayed: unknown): Divergence | undefined {
+export function differs(seq: number, at: string[], recorded: unknown, replayed: unknown): Divergence | undefined {
   const path = firstDifference(recorded, replayed, at)
   if (path === undefined) return undefined
   return {

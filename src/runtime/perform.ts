@@ -5,6 +5,7 @@ import type { ToolContext } from '../agent/tool.ts'
 import type { Clock } from '../base/clock.ts'
 import { AetherisError, assert, type ErrorData, RetryableError, TerminalError, toErrorData } from '../base/error.ts'
 import { deepFreeze, type Json, toJson } from '../base/json.ts'
+import { splitPath } from '../compile/requests.ts'
 import type { EffectClass } from '../event/event.ts'
 import type { RetryPolicy, TaskGraph } from '../graph/graph.ts'
 import { parseGraph } from '../graph/validate.ts'
@@ -74,26 +75,19 @@ function called(agent: AnyAgent, { tool: name, input, retry, timeoutMs }: CallIn
   }
 }
 
-function promised(agent: AnyAgent, effect: Effect): Performance {
-  const id = effect.path.split('/').at(-1) as string
-  const policy = agent.promises.get(id)
-  const name = `promise ${id}`
-  const logic = effect.logic.performs
-  assert(logic !== undefined, `the effect ${effect.id} has nothing to perform`)
-  let input: Json
-  try {
-    input = toJson(effect.input, `The input of ${name}`, 'INPUT_INVALID')
-  } catch (error) {
-    return failing(name, null, error)
-  }
+function promised(agent: AnyAgent, { path, input, logic: { performs, source } }: Effect): Performance {
+  assert(performs !== undefined, `the effect ${path} has nothing to perform`)
+  const id = splitPath(path).at(-1) as string
+  const policy = agent.promises.get(id) ?? agent.promises.get(source ?? id)
+  const name = `promise ${source ?? id}`
   return {
     name,
     class: policy?.effect ?? 'once',
     retry: policy?.retry ?? {},
     timeoutMs: policy?.timeoutMs,
-    input,
+    input: (input ?? null) as Json,
     async run({ abortSignal }) {
-      const actor = createActor(logic, { input: deepFreeze(input) })
+      const actor = createActor(performs, { input: deepFreeze(input) })
       const output = toPromise(actor)
       // A stopped actor never settles; whoever called it off does not wait for it.
       abortSignal.addEventListener('abort', () => actor.stop(), { once: true })

@@ -5,6 +5,7 @@ import { type Clock, systemClock } from '../base/clock.ts'
 import { AetherisError, isAetherisError } from '../base/error.ts'
 import { digest, type Json, pathText, toJson } from '../base/json.ts'
 import { newId, type Random, systemRandom } from '../base/random.ts'
+import { eventTypeOf } from '../compile/signal-event.ts'
 import type { EventBody, JobEvent, NewEvent } from '../event/event.ts'
 import { Execution } from '../replay/execution.ts'
 import { JobSnapshot } from '../replay/job-snapshot.ts'
@@ -117,7 +118,8 @@ export class Runtime implements HandleHost {
 
   /**
    * Starts a job, or gives the one that has this id already. Resolves when it is durable.
-   * @throws AetherisError AGENT_UNKNOWN, INPUT_INVALID, PLAN_INVALID (nothing is stored); JOB_EXISTS when the id belongs
+   * @throws AetherisError AGENT_UNKNOWN, INPUT_INVALID, PLAN_INVALID, MACHINE_IMPURE, MACHINE_UNSUPPORTED (nothing is
+   * stored); JOB_EXISTS when the id belongs
    * to a job of another agent; RUNTIME_CLOSED.
    */
   async spawn<A extends AnyAgent>(agent: A, input: InputOf<A>, options: SpawnOptions = {}): Promise<JobHandle<A>> {
@@ -266,7 +268,7 @@ export class Runtime implements HandleHost {
     const status = statusOf(execution)
     const timers = [...execution.timers.values()].map((timer) => ({ id: timer.id, dueAt: timer.dueAt }))
     const lease = { jobId: id, epoch: 1 }
-    if (status !== 'running') execution.persist() // refuses a machine whose state cannot be kept, before anything is stored
+    if (execution.violation !== undefined) throw execution.violation
     try {
       await this.store.commit({
         lease,
@@ -425,8 +427,7 @@ export class Runtime implements HandleHost {
   }
 
   private machineAccepts(agent: AnyAgent, name: string): boolean {
-    const events: readonly string[] = agent.program?.body.events ?? []
-    return events.includes(name) || events.includes(`signal.${name}`) || events.includes('*')
+    return agent.program !== undefined && eventTypeOf(agent.program.body, name) !== undefined
   }
 
   private checkOpen(): void {
