@@ -40,7 +40,10 @@ export interface RuntimeOptions {
   maxEffects?: number
   /** Events of a job between two snapshots. Default 100. */
   snapshotEvery?: number
-  /** Gets XState's inspection events (`@xstate.actor`, `@xstate.event`, `@xstate.snapshot`) of every durable step. */
+  /**
+   * Gets XState's inspection events (`@xstate.actor`, `@xstate.event`, `@xstate.snapshot`) of every durable step: a
+   * function or an observer, such as the `inspect` of an inspector of \@statelyai/inspect.
+   */
   inspect?: Inspect
   /** Told when a job cannot go on here, with the reason; the job stays as it is in the store. Default: ignored. */
   onProblem?: (problem: { jobId: string; error: unknown }) => void
@@ -103,7 +106,7 @@ export class Runtime implements HandleHost {
     this.jobSlots = new Slots(options.maxJobs ?? 1_000)
     this.effectSlots = new Slots(options.maxEffects ?? 100)
     this.timers = new Timers(this.store, this.clock, (jobId) => this.wake(jobId, { type: 'timers' }))
-    this.inspection = new Inspection(options.inspect)
+    this.inspection = new Inspection(options.inspect, (jobId, error) => options.onProblem?.({ jobId, error }))
   }
 
   /** @internal */
@@ -286,7 +289,7 @@ export class Runtime implements HandleHost {
     for (const { dueAt } of timers) this.timers.notice(dueAt)
     performActions(execution, (error) => this.problem(id, error))
     const channel = this.channels.open(id, new JobSnapshot(id, execution))
-    this.inspection.events(id, agent, events, channel.snapshot)
+    if (this.inspection.on) this.inspection.committed(agent, execution, events, channel.snapshot)
     if (status === 'running') {
       // Somebody who knew the id may have woken the job already.
       if (!this.waking.has(id) && this.jobSlots.tryAcquire()) {
@@ -400,7 +403,7 @@ export class Runtime implements HandleHost {
     if (channel === undefined && lookups === undefined && !this.inspection.on) return
     const snapshot = new JobSnapshot(runner.jobId, runner.execution)
     for (const lookup of lookups ?? []) lookup.published = snapshot
-    this.inspection.events(runner.jobId, runner.agent, events, snapshot)
+    if (this.inspection.on) this.inspection.committed(runner.agent, runner.execution, events, snapshot)
     channel?.publish(snapshot, (error) => this.problem(runner.jobId, error))
   }
 
