@@ -327,6 +327,8 @@ export class Runtime implements HandleHost {
     const runner = this.runners.get(jobId)
     const waking = this.waking.get(jobId)
     if (runner !== undefined) {
+      // Not only once it commits: where its timers turn out to be handled already, it commits nothing.
+      this.timers.cleared(jobId)
       runner.receive(input)
     } else if (waking === undefined) {
       this.waking.set(jobId, [input])
