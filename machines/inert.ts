@@ -21,13 +21,16 @@ export interface InertLogic extends ActorLogic<InertSnapshot, EventObject, NonRe
   readonly requests: RequestKind
   /** For `promise`: the author's logic, which the runtime performs in a throw-away actor. */
   readonly performs: AnyActorLogic | undefined
+  /** The name of that logic in its machine, where it has one. */
+  readonly source: string | undefined
 }
 
 /** Logic that asks for `kind` and waits for its {@link Outcome}. */
-export function inert(kind: RequestKind, performs?: AnyActorLogic): InertLogic {
+export function inert(kind: RequestKind, performs?: AnyActorLogic, source?: string): InertLogic {
   return {
     requests: kind,
     performs,
+    source,
     getInitialSnapshot: (_, input) => ({ status: 'active', output: undefined, error: undefined, input }),
     transition(snapshot, event) {
       const outcome = event as Outcome

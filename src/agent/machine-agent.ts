@@ -2,7 +2,7 @@ import type { AnyStateMachine } from 'xstate'
 import { z } from 'zod'
 import { sha256 } from '../base/hash.ts'
 import type { Program } from '../compile/actor.ts'
-import { makeDurable } from '../compile/durable.ts'
+import { isMachine, makeDurable } from '../compile/durable.ts'
 import { type ApprovalPolicy, approvalSchema } from '../event/approval.ts'
 import type { Budget } from '../event/budget.ts'
 import type { EffectClass } from '../event/event.ts'
@@ -36,11 +36,21 @@ export interface MachineOptions<I extends z.ZodType, O extends z.ZodType> {
 const anything = z.any()
 
 /**
- * An agent from a hand-written XState machine, unchanged: promise actors become durable calls, `after` durable
- * timers, invoked child machines part of the job. A signal NAME reaches it as the event NAME, or `signal.NAME`,
- * with the fields of its payload.
- * @throws AetherisError AGENT_INVALID; MACHINE_UNSUPPORTED when something in it cannot be made durable (callback and
- * observable actors, delayed sends, onSnapshot).
+ * An agent from a hand-written XState machine, unchanged: promise actors become durable calls, `after` durable timers,
+ * child machines and reducers part of the job.
+ *
+ * What a machine has to know about being durable:
+ * - A signal NAME reaches it as the event NAME, or `signal.NAME`, with the fields of its payload.
+ * - Contexts, inputs and outputs are JSON, and frozen, as is what an event brings. A promise that gives nothing gives
+ *   `null`; what it fails with arrives as `{ name, message, code? }`, which is JSON and so no instance of Error.
+ * - A child that is spawned needs a name in `setup({ actors })`, and an id. It may be kept in the context for as long as
+ *   it is a child; any other actor may not (itself, its parent, one that was stopped): use `sendParent` or a `systemId`.
+ * - Guards, assigns and all other functions that decide are pure. Custom actions run at most once, live, after their
+ *   step is durable, and not again on recovery or replay. What is emitted or logged reaches nobody.
+ *
+ * @throws AetherisError AGENT_INVALID; MACHINE_UNSUPPORTED when something in it cannot be made durable: callback and
+ * observable actors, sends with a delay, `onSnapshot`, a context that is no JSON. What only shows when it runs (a
+ * context that becomes a Date, a guard that reads the clock) fails the job with MACHINE_UNSUPPORTED or MACHINE_IMPURE.
  */
 export function fromMachine<I extends z.ZodType = typeof anything, O extends z.ZodType = typeof anything>(
   name: string,
@@ -49,7 +59,17 @@ export function fromMachine<I extends z.ZodType = typeof anything, O extends z.Z
 ): Agent<I, O> {
   const { version = 1, signals = [], effects = {} } = options
   checkName(name, version)
-  const program: Program = { hash: sha256(sourceText(machine)), name, body: makeDurable(machine), compiled: false }
+  if (!isMachine(machine)) return invalid(name, 'it needs a machine of XState 5, as createMachine gives it')
+  const durable = makeDurable(machine)
+  const program: Program = { hash: sha256(sourceText(machine)), name, body: durable.machine, compiled: false }
+  const unknown = Object.keys(effects).find((key) => !durable.promises.has(key))
+  if (unknown !== undefined) {
+    const known = [...durable.promises].join(', ') || 'none'
+    return invalid(
+      name,
+      `effects names "${unknown}", but no promise actor or invoke of the machine does; there are: ${known}`,
+    )
+  }
   return Object.freeze({
     name,
     version,
@@ -83,11 +103,13 @@ function policy(agentName: string, key: string, given: unknown): PromisePolicy {
 /** The machine as text, functions by their source: it changes when the machine does. */
 function sourceText(machine: AnyStateMachine): string {
   const seen = new Set<unknown>()
-  return JSON.stringify([machine.config, machine.implementations], (_, value: unknown) => {
+  return JSON.stringify([machine], function (this: Record<string, unknown>, key) {
+    const value = this[key] // what JSON.stringify offers has been through the toJSON of child machines already
     if (typeof value === 'function') return [String(value), { ...value }]
+    if (typeof value === 'bigint') return String(value)
     if (typeof value !== 'object' || value === null) return value
     if (seen.has(value)) return 'seen'
     seen.add(value)
-    return value
+    return isMachine(value) ? [value.config, value.implementations] : value
   })
 }

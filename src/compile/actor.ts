@@ -1,18 +1,21 @@
 import { type AnyActorRef, type AnyStateMachine, createActor } from 'xstate'
-import { type InertLogic, type InertSnapshot, inertLogicOf, type Outcome } from '../../machines/inert.ts'
+import type { Outcome } from '../../machines/inert.ts'
 import { type JobContext, type JobControl, jobMachine } from '../../machines/job.ts'
-import { AetherisError, assert, type ErrorData, toErrorData } from '../base/error.ts'
-import { type Json, toJson } from '../base/json.ts'
+import { type AetherisError, assert, type ErrorData, toErrorData } from '../base/error.ts'
+import { deepFreeze, isObject, type Json, toJson } from '../base/json.ts'
 import type { Compensation, Results } from '../graph/result.ts'
 import { collectActions } from './deferred.ts'
+import { contextOf, findUnkept, withErrorData } from './kept.ts'
 import { pure } from './purity.ts'
+import { actorAt, collectRequest, collectRequests, type Request } from './requests.ts'
+import { eventTypeOf } from './signal-event.ts'
 
 /**
  * The XState actor of one job: the one file that drives XState.
  *
  * The actor lives, but does nothing: all its leaves are inert. It is stepped only through this class, so its state
- * is a function of the steps. Only XState's public API is used; session ids and other process-wide state of XState
- * never leave this file.
+ * is a function of the steps. What a machine is given is frozen, since it belongs to the history. Only XState's public
+ * API is used; session ids and other process-wide state of XState never leave this file.
  */
 
 /** What a job runs: the machine in the middle of its life. */
@@ -25,18 +28,6 @@ export interface Program {
   compiled: boolean
 }
 
-/** A pending effect, as the machine asks for it. */
-export interface Request {
-  /** Where its actor is, below the body: `find`, `read/17`; or `job.planner`, `job.undo/book`. */
-  path: string
-  logic: InertLogic
-  input: unknown
-  /** Identity of this occurrence: a state that is left and entered again makes a new one. */
-  ref: AnyActorRef
-  /** The part of the plan that it belongs to is ending, so it is not to be begun any more. */
-  isHalted: boolean
-}
-
 export type JobEnd =
   | { type: 'completed'; output: Json }
   | { type: 'failed'; error: ErrorData }
@@ -47,7 +38,8 @@ export type JobEnd =
 export type Phase = 'planning' | 'running' | 'cancelling' | 'compensating' | JobEnd['type']
 
 export const plannerPath = 'job.planner'
-const sagaPath = 'job.undo'
+/** Before what undoes a node: `job.undo/book`. */
+const sagaPrefix = 'job.undo/'
 /** What a hand-written machine is sent when its job is cancelled, where it listens. */
 const cancelEvent = 'job.cancel'
 
@@ -56,8 +48,11 @@ type RootActor = ReturnType<typeof createActor<typeof jobMachine>>
 export class JobActor {
   private readonly root: RootActor
   private readonly program: Program | undefined
-  private violation: AetherisError | undefined
   private deferred: (() => unknown)[] = []
+  /** Why a hand-written machine can't go on: MACHINE_IMPURE or MACHINE_UNSUPPORTED. */
+  violation: AetherisError | undefined
+  /** Functions of a hand-written machine that its last step called, by name. */
+  called: readonly string[] = []
   /** Outlives its end: XState drops a child that is done, but people still want to see how it ended. */
   private lastBody: AnyActorRef | undefined
 
@@ -75,12 +70,14 @@ export class JobActor {
       })
       return actor.start()
     })
+    this.judge()
   }
 
   /** A new job; without a program it begins by asking its planner for one. */
   static start(program: Program | undefined, input: Json, planner: string): JobActor {
     const isPlan = program === undefined || program.compiled
-    return new JobActor(program, { input: { input, isPlan, planned: program !== undefined, planner } })
+    const planned = program !== undefined
+    return new JobActor(program, { input: { input: isPlan ? input : deepFreeze(input), isPlan, planned, planner } })
   }
 
   /** A job as {@link JobActor.persist} left it. */
@@ -108,17 +105,19 @@ export class JobActor {
   settle(path: string, outcome: Outcome): void {
     const ref = this.find(path)
     assert(ref !== undefined, `there is no pending effect at ${path}`)
-    this.step(() => ref.send(outcome))
+    this.move(() => ref.send(this.isPlan ? outcome : deepFreeze(outcome)))
   }
 
-  /** Sends an event from outside to a hand-written machine. */
-  send(event: { type: string }): void {
-    this.step(() => this.body?.send(event))
+  /** Sends a signal to a hand-written machine. */
+  signal(name: string, payload: Json): void {
+    const fields = isObject(payload) ? payload : { payload }
+    const type = (this.program && eventTypeOf(this.program.body, name)) ?? name
+    this.move(() => this.body?.send(deepFreeze({ ...fields, type })))
   }
 
   /** Moves the life around the body. */
   control(event: JobControl): void {
-    this.step(() => this.root.send(event))
+    this.move(() => this.root.send(event))
   }
 
   /** Ends the job as soon as its body has had its say, where it has one. */
@@ -130,12 +129,6 @@ export class JobActor {
   private listens(type: string): boolean {
     const snapshot = this.body?.getSnapshot() as { can(event: { type: string }): boolean } | undefined
     return (this.program?.body.events.includes(type) && snapshot?.can({ type })) ?? false
-  }
-
-  /** Whether a hand-written machine has a transition for this event type, in whatever state. */
-  accepts(eventType: string): boolean {
-    const events: readonly string[] = this.program?.body.events ?? []
-    return events.includes(eventType)
   }
 
   /**
@@ -200,7 +193,7 @@ export class JobActor {
   /** What a hand-written machine keeps in its context, or how far a plan has come. */
   get context(): unknown {
     const { isPlan, input, results, parts } = this.root.getSnapshot().context
-    if (!isPlan) return this.lastBody?.getSnapshot().context
+    if (!isPlan) return this.lastBody && contextOf(this.lastBody)
     return this.body?.getSnapshot().context ?? { input, nodes: results, undo: parts }
   }
 
@@ -213,12 +206,16 @@ export class JobActor {
   requests(): Request[] {
     const found: Request[] = []
     const { planner, reviser, body, saga } = this.children
-    if (planner !== undefined) collect(planner, plannerPath, false, found)
-    if (reviser !== undefined) collect(reviser, plannerPath, false, found)
-    if (body !== undefined) collectChildren(body, '', false, found)
-    if (saga !== undefined) collectChildren(saga, `${sagaPath}/`, false, found)
-    // A context of a hand-written machine may say what it likes.
-    return this.isPlan ? found : found.map((request) => ({ ...request, isHalted: false }))
+    if (planner !== undefined) collectRequest(planner, plannerPath, found)
+    if (reviser !== undefined) collectRequest(reviser, plannerPath, found)
+    if (body !== undefined) collectRequests(body, undefined, found)
+    for (const [id, call] of Object.entries(saga?.getSnapshot().children ?? {})) {
+      // What it undoes has a path of its own, which stays as it is.
+      collectRequest(call as AnyActorRef, sagaPrefix + id, found)
+    }
+    // The context of a hand-written machine may say what it likes.
+    if (!this.isPlan) for (const request of found) request.isHalted = false
+    return found
   }
 
   /** Custom actions that the steps since the last call asked for. */
@@ -228,25 +225,22 @@ export class JobActor {
     return actions
   }
 
-  /**
-   * The whole state as JSON.
-   * @throws AetherisError MACHINE_UNSUPPORTED when a hand-written machine keeps something else in its context.
-   */
+  /** The whole state as JSON. */
   persist(): Json {
-    let state: unknown
-    try {
-      state = this.root.getPersistedSnapshot()
-    } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause)
-      throw new AetherisError(
-        'MACHINE_UNSUPPORTED',
-        `The state of machine "${this.program?.name}" cannot be kept: ${why}`,
-        { cause },
-      )
-    }
+    const state = this.root.getPersistedSnapshot()
     // Our own plans hold nothing but JSON already.
-    if (this.program === undefined || this.program.compiled) return state as Json
-    return toJson(state, `The state of machine "${this.program.name}"`, 'MACHINE_UNSUPPORTED')
+    if (!this.isByHand) return state as unknown as Json
+    return toJson(withErrorData(state), `The state of machine "${this.name}"`, 'MACHINE_UNSUPPORTED')
+  }
+
+  /** The body is a hand-written machine, which is watched; our own plans need no watching. */
+  private get isByHand(): boolean {
+    return this.program !== undefined && !this.program.compiled
+  }
+
+  private move(body: () => void): void {
+    this.step(body)
+    this.judge()
   }
 
   private step<T>(body: () => T): T {
@@ -256,21 +250,25 @@ export class JobActor {
   }
 
   private watched<T>(body: () => T): T {
-    if (this.program === undefined || this.program.compiled) return body()
+    if (!this.isByHand) return body()
     let value: T | undefined
-    const violation = pure(this.program.name, () => {
+    const { violation, called } = pure(this.name, () => {
       value = body()
     })
-    if (violation !== undefined) this.fail(violation)
+    this.violation ??= violation
+    this.called = called
     return value as T
   }
 
-  /** A machine that swallowed its own impurity fails all the same. */
-  private fail(violation: AetherisError): void {
-    this.violation ??= violation
-    // In the constructor there is no root yet; a machine that is impure from its start has failed by itself.
-    const root = this.root as RootActor | undefined
-    if (root !== undefined) root.send({ type: 'job.fail', error: toErrorData(violation) })
+  /** Fails a machine that a step has shown to be impure, or not to be JSON, also where it swallowed its own error. */
+  private judge(): void {
+    if (!this.isByHand) return
+    if (this.body !== undefined) this.violation ??= findUnkept(this.body, `machine "${this.name}"`)
+    if (this.violation !== undefined) this.root.send({ type: 'job.fail', error: toErrorData(this.violation) })
+  }
+
+  private get name(): string {
+    return this.program?.name ?? ''
   }
 
   private get children(): { planner?: AnyActorRef; reviser?: AnyActorRef; body?: AnyActorRef; saga?: AnyActorRef } {
@@ -282,18 +280,13 @@ export class JobActor {
   }
 
   private find(path: string): AnyActorRef | undefined {
-    if (path === plannerPath) return this.children.planner ?? this.children.reviser
-    const isUndo = path.startsWith(`${sagaPath}/`)
-    // The ids of what undoes parts of a node hold slashes themselves.
-    if (isUndo) return childOf(this.children.saga, path.slice(sagaPath.length + 1))
-    let at = this.body
-    for (const id of path.split('/')) at = childOf(at, id)
-    return at
+    const { planner, reviser, body, saga } = this.children
+    // An actor of a hand-written machine may be called like one of ours, but not at the same time.
+    const asked = planner ?? reviser
+    if (path === plannerPath && asked !== undefined) return asked
+    if (saga !== undefined) return saga.getSnapshot().children?.[path.slice(sagaPrefix.length)]
+    return actorAt(body, path)
   }
-}
-
-function childOf(ref: AnyActorRef | undefined, id: string): AnyActorRef | undefined {
-  return (ref?.getSnapshot() as { children?: Record<string, AnyActorRef> } | undefined)?.children?.[id]
 }
 
 /** The job machine around each body, made once: a machine is a definition, and jobs share it. */
@@ -305,25 +298,4 @@ function withBody({ body }: Program): typeof jobMachine {
   const machine = jobMachine.provide({ actors: { body: body as never } })
   withBodies.set(body, machine)
   return machine
-}
-
-function collect(ref: AnyActorRef, path: string, isHalted: boolean, found: Request[]): void {
-  const snapshot = ref.getSnapshot() as InertSnapshot
-  if (snapshot.status !== 'active') return
-  const logic = inertLogicOf(ref)
-  if (logic === undefined) collectChildren(ref, `${path}/`, isHalted, found)
-  else found.push({ path, logic, input: snapshot.input, ref, isHalted })
-}
-
-interface ParentSnapshot {
-  status: string
-  children?: Record<string, AnyActorRef>
-  context?: { halted?: unknown }
-}
-
-function collectChildren(ref: AnyActorRef, prefix: string, isHalted: boolean, found: Request[]): void {
-  const { status, children, context } = ref.getSnapshot() as ParentSnapshot
-  if (status !== 'active' || children === undefined) return
-  const halted = isHalted || context?.halted !== undefined
-  for (const id in children) collect(children[id] as AnyActorRef, prefix + id, halted, found)
 }

@@ -25,6 +25,8 @@ export interface Divergence {
   path: string
   recorded: unknown
   replayed: unknown
+  /** Functions of a hand-written machine that the last step called, by name: one of them may be to blame. */
+  called?: readonly string[]
 }
 
 /** Types that occur only as announcements. */
@@ -90,6 +92,11 @@ export class Execution {
 
   get createdAt(): number {
     return this.state.createdAt
+  }
+
+  /** seq of the plan that runs; undefined for a hand-written machine. */
+  get planSeq(): number | undefined {
+    return this.state.planSeq
   }
 
   /** The plan that runs; undefined for a hand-written machine. */
@@ -160,6 +167,16 @@ export class Execution {
     return this.state.live.kept.rounds
   }
 
+  /** Functions of a hand-written machine that its last step called, by name. */
+  get called(): readonly string[] {
+    return this.state.actor?.called ?? []
+  }
+
+  /** Why a hand-written machine can't go on. */
+  get violation(): JobActor['violation'] {
+    return this.state.live.violation
+  }
+
   takeActions(): (() => unknown)[] {
     return this.state.live.takeActions()
   }
@@ -186,6 +203,11 @@ export class Execution {
 
   /** Applies a recorded event and compares: with what was expected to be announced, and with its recorded state. */
   follow(event: NewEvent): Divergence | undefined {
+    const found = this.compare(event)
+    return found === undefined || this.called.length === 0 ? found : { ...found, called: this.called }
+  }
+
+  private compare(event: NewEvent): Divergence | undefined {
     const { seq } = this
     const expected = this.state.queue.shift()
     if (expected === undefined && announcedOnly.has(event.type)) {
@@ -251,7 +273,8 @@ export class Execution {
   }
 }
 
-function differs(seq: number, at: string[], recorded: unknown, replayed: unknown): Divergence | undefined {
+/** The first difference between two values as a divergence. */
+export function differs(seq: number, at: string[], recorded: unknown, replayed: unknown): Divergence | undefined {
   const path = firstDifference(recorded, replayed, at)
   if (path === undefined) return undefined
   return {

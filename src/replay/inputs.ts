@@ -156,7 +156,5 @@ function receive(state: FoldState, { name, payload }: EventData<'signal.received
     state.signals.receive({ name, payload, seq: state.seq })
     return
   }
-  const type = state.live.accepts(name) ? name : `signal.${name}`
-  const fields = typeof payload === 'object' && payload !== null && !Array.isArray(payload) ? payload : { payload }
-  state.live.send({ ...fields, type })
+  state.live.signal(name, payload)
 }

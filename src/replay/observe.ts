@@ -1,5 +1,5 @@
-import type { Request } from '../compile/actor.ts'
 import type { PlanContext } from '../compile/hydrate.ts'
+import type { Request } from '../compile/requests.ts'
 import { type Effect, isEngaged, type PlanRequestInput, type SpawnInput, type WaitInput } from './effect.ts'
 import type { FoldState } from './state.ts'
 

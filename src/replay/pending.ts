@@ -2,7 +2,7 @@ import type { AnyActorRef } from 'xstate'
 import { inert } from '../../machines/inert.ts'
 import { assert } from '../base/error.ts'
 import { canonical, type Json } from '../base/json.ts'
-import type { Request } from '../compile/actor.ts'
+import type { Request } from '../compile/requests.ts'
 import type { Effect, Timer } from './effect.ts'
 
 /** What a job's machine has asked for and is not done, with the timers that belong to it. A part of the fold. */

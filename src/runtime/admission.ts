@@ -3,6 +3,7 @@ import type { AnyAgent } from '../agent/agent.ts'
 import { isReserved } from '../agent/signal.ts'
 import { AetherisError } from '../base/error.ts'
 import { digest, type Json, pathText, toJson } from '../base/json.ts'
+import { eventTypeOf } from '../compile/signal-event.ts'
 import { type Budget, budgetSchema } from '../event/budget.ts'
 import type { EventBody, NewEvent } from '../event/event.ts'
 import type { Execution } from '../replay/execution.ts'
@@ -69,8 +70,7 @@ export function checkSignal(agent: AnyAgent, name: string, payload: unknown): Js
 }
 
 function machineAccepts(agent: AnyAgent, name: string): boolean {
-  const events: readonly string[] = agent.program?.body.events ?? []
-  return events.includes(name) || events.includes(`signal.${name}`) || events.includes('*')
+  return agent.program !== undefined && eventTypeOf(agent.program.body, name) !== undefined
 }
 
 export interface Birth {

@@ -5,15 +5,17 @@ import type { PlanRequest } from '../agent/planner.ts'
 import { type AnyTool, approvalOf, type Reconciled, type ToolContext } from '../agent/tool.ts'
 import { AetherisError, assert, type ErrorData, RetryableError, TerminalError, toErrorData } from '../base/error.ts'
 import { deepFreeze, type Json, toJson } from '../base/json.ts'
+import { splitPath } from '../compile/requests.ts'
 import type { ApprovalPolicy } from '../event/approval.ts'
 import type { EffectClass } from '../event/event.ts'
 import type { RetryPolicy, TaskGraph } from '../graph/graph.ts'
 import { parseGraph } from '../graph/validate.ts'
 import type { CallInput, Effect, PlanRequestInput, SpawnInput } from '../replay/effect.ts'
+import type { Execution } from '../replay/execution.ts'
 
 /**
  * How each kind of effect is performed: by a tool, a planner, a promise actor, or by starting another job. With
- * attempt.ts the only place that runs the code of users.
+ * attempt.ts the only place that runs the code of users; also the custom actions of machines.
  *
  * P1 Whatever that code does (throws a string, returns a Map, never returns), the result is an AttemptResult.
  */
@@ -136,28 +138,21 @@ function reconciled(tool: AnyTool, answer: Reconciled<unknown> | undefined): Rec
   }
 }
 
-function promised(agent: AnyAgent, effect: Effect): Performance {
-  const id = effect.path.split('/').at(-1) as string
-  const policy = agent.promises.get(id)
-  const name = `promise ${id}`
-  const logic = effect.logic.performs
-  assert(logic !== undefined, `the effect ${effect.id} has nothing to perform`)
-  let input: Json
-  try {
-    input = toJson(effect.input, `The input of ${name}`, 'INPUT_INVALID')
-  } catch (error) {
-    return failing(name, null, error)
-  }
+function promised(agent: AnyAgent, { path, input, logic: { performs, source } }: Effect): Performance {
+  assert(performs !== undefined, `the effect ${path} has nothing to perform`)
+  const id = splitPath(path).at(-1) as string
+  const policy = agent.promises.get(id) ?? agent.promises.get(source ?? id)
+  const name = `promise ${source ?? id}`
   return {
     ...plain,
     name,
     class: policy?.effect ?? 'once',
     retry: policy?.retry ?? {},
     timeoutMs: policy?.timeoutMs,
-    input,
+    input: (input ?? null) as Json,
     approval: () => policy?.approval,
     async run({ abortSignal }) {
-      const actor = createActor(logic, { input: deepFreeze(input) })
+      const actor = createActor(performs, { input: deepFreeze(input) })
       const output = toPromise(actor)
       // A stopped actor never settles; whoever called it off does not wait for it.
       abortSignal.addEventListener('abort', () => actor.stop(), { once: true })
@@ -229,6 +224,17 @@ function described(list: ReadonlyMap<string, { name: string; input: z.ZodType; o
     input: jsonSchema(input),
     output: jsonSchema(output),
   }))
+}
+
+/** Runs the custom actions that the steps asked for. They are no part of the job: that one fails does not touch it. */
+export function performActions(execution: Execution, problem: (error: unknown) => void): void {
+  for (const action of execution.takeActions()) {
+    try {
+      void Promise.resolve(action()).catch(problem)
+    } catch (error) {
+      problem(error)
+    }
+  }
 }
 
 /** The JSON Schema of one side; what a schema cannot say (dates, transforms) is left open. */

@@ -85,8 +85,11 @@ export class Roster {
     if (this.isClosed) return
     const runner = this.runners.get(jobId)
     const waking = this.waking.get(jobId)
-    if (runner !== undefined) runner.receive(input)
-    else if (waking === undefined) {
+    if (runner !== undefined) {
+      // Not only once it commits: where its timers turn out to be handled already, it commits nothing.
+      this.timers.cleared(jobId)
+      runner.receive(input)
+    } else if (waking === undefined) {
       this.waking.set(jobId, [input])
       this.jobSlots.acquire(priority, () => void this.load(jobId))
     } else if (carries.has(input.type) || !waking.some(({ type }) => type === input.type)) waking.push(input)

@@ -12,7 +12,7 @@ import type { Commit, JobRow, JobStatus, JobStore, Lease, OutMessage } from '../
 import { Calls } from './calls.ts'
 import { childIdOf, farewells } from './family.ts'
 import type { Input } from './input.ts'
-import { type Performance, performanceOf } from './perform.ts'
+import { type Performance, performActions, performanceOf } from './perform.ts'
 import { Turn } from './turn.ts'
 
 /**
@@ -224,7 +224,7 @@ export class Runner {
     this.status = status
     for (const { dueAt } of timers?.set ?? []) this.host.timerSet(dueAt)
     this.host.committed(this, events, send)
-    for (const action of this.execution.takeActions()) this.runAction(action)
+    performActions(this.execution, (error) => this.host.problem(this.jobId, error))
   }
 
   /** A store that is opening again after a write error takes the same commit later; the event ids make that safe. */
@@ -261,15 +261,6 @@ export class Runner {
     this.snapshotSeq = seq
     this.snapshotSize = JSON.stringify(state).length
     return { snapshot: { seq, machine: this.host.snapshotKey, state } }
-  }
-
-  /** A custom action is no part of the job: its failure does not touch it. */
-  private runAction(action: () => unknown): void {
-    try {
-      action()
-    } catch (error) {
-      this.host.problem(this.jobId, error)
-    }
   }
 
   private hasNothingToDo(): boolean {

@@ -16,6 +16,7 @@ import { type Channel, Channels } from './channel.ts'
 import { decide, withSchema } from './commands.ts'
 import { type Inspect, Inspection } from './inspection.ts'
 import { type HandleHost, JobHandle, type SendOptions } from './job-handle.ts'
+import { performActions } from './perform.ts'
 import { loadExecution } from './recovery.ts'
 import { Roster } from './roster.ts'
 import { type Runner, statusOf } from './runner.ts'
@@ -40,7 +41,10 @@ export interface RuntimeOptions {
    * to the next opening. For whoever only wants to look at jobs and to control them. Default `run`.
    */
   effects?: 'run' | 'hold'
-  /** Gets XState's inspection events (`@xstate.actor`, `@xstate.event`, `@xstate.snapshot`) of every durable step. */
+  /**
+   * Gets XState's inspection events (`@xstate.actor`, `@xstate.event`, `@xstate.snapshot`) of every durable step: a
+   * function or an observer, such as the `inspect` of an inspector of \@statelyai/inspect.
+   */
   inspect?: Inspect
   /**
    * Told when a job cannot go on here, with the reason; the job stays as it is in the store. Also told what observers
@@ -93,7 +97,7 @@ export class Runtime implements HandleHost {
     this.generation = generation
     this.clock = clock
     this.random = random
-    this.inspection = new Inspection(options.inspect)
+    this.inspection = new Inspection(options.inspect, (jobId, error) => options.onProblem?.({ jobId, error }))
     const roster = { store, agents, generation, clock, random, maxJobs, maxEffects, snapshotEvery }
     this.roster = new Roster(
       { ...roster, isHolding: effects === 'hold' },
@@ -114,8 +118,8 @@ export class Runtime implements HandleHost {
 
   /**
    * Starts a job, or gives the one that has this id already. Resolves when it is durable.
-   * @throws AetherisError AGENT_UNKNOWN, INPUT_INVALID, PLAN_INVALID (nothing is stored); JOB_EXISTS when the id belongs
-   * to a job of another agent; RUNTIME_CLOSED.
+   * @throws AetherisError AGENT_UNKNOWN, INPUT_INVALID, PLAN_INVALID, MACHINE_IMPURE, MACHINE_UNSUPPORTED (nothing is
+   * stored); JOB_EXISTS when the id belongs to a job of another agent; RUNTIME_CLOSED.
    */
   async spawn<A extends AnyAgent>(agent: A, input: InputOf<A>, options: SpawnOptions = {}): Promise<JobHandle<A>> {
     return this.start(agent, input, options, undefined)
@@ -289,7 +293,7 @@ export class Runtime implements HandleHost {
     const timers = [...execution.timers.values()].map((timer) => ({ id: timer.id, dueAt: timer.dueAt }))
     const lease = { jobId: id, epoch: 1 }
     const create = { agent: agent.name, priority }
-    if (status !== 'running') execution.persist() // refuses a machine whose state cannot be kept, before anything is stored
+    if (execution.violation !== undefined) throw execution.violation
     try {
       await this.store.commit({ lease, expectedSeq: 0, create, events, status, timers: { set: timers } })
     } catch (error) {
@@ -298,8 +302,9 @@ export class Runtime implements HandleHost {
       throw error
     }
     for (const { dueAt } of timers) this.roster.timerSet(dueAt)
+    performActions(execution, (error) => this.problem(id, error))
     const channel = this.channels.open(id, new JobSnapshot(id, execution))
-    this.inspection.events(id, agent, events, channel.snapshot)
+    if (this.inspection.on) this.inspection.committed(agent, execution, events, channel.snapshot)
     const [{ at }] = events as [NewEvent, ...NewEvent[]]
     const row: JobRow = {
       ...{ id, agent: agent.name, status, priority, seq: events.length, hash: '', epoch: 1 },
@@ -326,7 +331,7 @@ export class Runtime implements HandleHost {
     if (channel === undefined && lookups === undefined && !this.inspection.on) return
     const snapshot = new JobSnapshot(runner.jobId, runner.execution)
     for (const lookup of lookups ?? []) lookup.published = snapshot
-    this.inspection.events(runner.jobId, runner.agent, events, snapshot)
+    if (this.inspection.on) this.inspection.committed(runner.agent, runner.execution, events, snapshot)
     channel?.publish(snapshot, (error) => this.problem(runner.jobId, error))
   }
 

@@ -19,6 +19,8 @@ export class Timers {
   private disarm: () => void = () => {}
   private stopped = false
   private looking = false
+  /** Something was due while the runtime was looking already, perhaps past the place where it is. */
+  private lookAgain = false
 
   constructor(store: JobStore, clock: Clock, wake: (jobId: string) => void) {
     this.store = store
@@ -31,7 +33,7 @@ export class Timers {
     if (dueAt < this.armedFor) this.arm(dueAt)
   }
 
-  /** A job has handled its due timers. */
+  /** A job has handled its due timers, or is about to look at all of them. */
   cleared(jobId: string): void {
     this.woken.delete(jobId)
   }
@@ -42,21 +44,29 @@ export class Timers {
 
   /** Wakes all jobs with a timer that is due, then waits for the next one. */
   async look(): Promise<void> {
-    if (this.looking || this.stopped) return
+    this.lookAgain = true
+    if (this.looking) return
     this.looking = true
     try {
-      const now = this.clock.now()
-      for (const { jobId } of await this.store.dueTimers(now, pageSize + this.woken.size)) {
-        if (this.woken.has(jobId)) continue
-        this.woken.add(jobId)
-        this.wake(jobId)
+      while (this.lookAgain && !this.stopped) {
+        this.lookAgain = false
+        await this.wakeDue()
       }
-      const next = await this.store.nextTimer()
-      // What is due already has been woken, or waits behind a full page: look again a little later.
-      if (next !== undefined) this.notice(Math.max(next, now + againMs))
     } finally {
       this.looking = false
     }
+  }
+
+  private async wakeDue(): Promise<void> {
+    const now = this.clock.now()
+    for (const { jobId } of await this.store.dueTimers(now, pageSize + this.woken.size)) {
+      if (this.woken.has(jobId)) continue
+      this.woken.add(jobId)
+      this.wake(jobId)
+    }
+    const next = await this.store.nextTimer()
+    // What is due already has been woken, or waits behind a full page: look again a little later.
+    if (next !== undefined) this.notice(Math.max(next, now + againMs))
   }
 
   stop(): void {

@@ -40,16 +40,64 @@ interface MemoryJob {
   snapshots: Map<number, string>
 }
 
-/** A store that keeps everything in memory: for tests, and to try things out. Nothing of it is durable. */
-export function memoryStore(): JobStore {
-  return new MemoryStore()
+/** All that a memory store holds, as JSON. */
+export interface MemoryContents {
+  generation: number
+  jobs: {
+    row: JobRow
+    events: string[]
+    timers: [string, number][]
+    unread: [string, string][]
+    seen: string[]
+    snapshots: [number, string][]
+  }[]
 }
 
-class MemoryStore implements JobStore {
+/**
+ * A store that keeps everything in memory: for tests, and to try things out. Nothing of it is durable.
+ *
+ * @param contents what another one held, which it begins with.
+ */
+export function memoryStore(contents?: MemoryContents): MemoryStore {
+  return new MemoryStore(contents)
+}
+
+export class MemoryStore implements JobStore {
   readonly caps = { engine: 'memory', durable: 'none' } as const
-  readonly #jobs = new Map<string, MemoryJob>()
+  readonly #jobs: Map<string, MemoryJob>
   #isOpen = false
-  #generation = 0
+  #generation: number
+
+  /** @internal Use {@link memoryStore}. */
+  constructor({ generation, jobs }: MemoryContents = { generation: 0, jobs: [] }) {
+    this.#generation = generation
+    this.#jobs = new Map(
+      jobs.map(({ row, events, timers, unread, seen, snapshots }) => [
+        row.id,
+        {
+          row: { ...row },
+          events: [...events],
+          timers: new Map(timers),
+          unread: new Map(unread),
+          seen: new Set(seen),
+          snapshots: new Map(snapshots),
+        },
+      ]),
+    )
+  }
+
+  /** A copy of all that it holds, for {@link memoryStore}. */
+  contents(): MemoryContents {
+    const jobs = [...this.#jobs.values()].map(({ row, events, timers, unread, seen, snapshots }) => ({
+      row: { ...row },
+      events: [...events],
+      timers: [...timers],
+      unread: [...unread],
+      seen: [...seen],
+      snapshots: [...snapshots],
+    }))
+    return { generation: this.#generation, jobs }
+  }
 
   async open(): Promise<OpenReport> {
     if (!this.#isOpen) this.#generation += 1
