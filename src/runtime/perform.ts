@@ -158,7 +158,7 @@ function promised(agent: AnyAgent, { path, input, logic: { performs, source } }:
       actor.start()
       const given = await output
       // An actor that was stopped gives nothing, whatever its promise comes to.
-      return abortSignal.aborted ? aborted : { type: 'done', output: toJson(given, `What ${name} gave`) }
+      return abortSignal.aborted ? { type: 'dropped' } : { type: 'done', output: toJson(given, `What ${name} gave`) }
     },
   }
 }
