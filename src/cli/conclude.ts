@@ -54,7 +54,7 @@ async function ended({ output }: Context, { job, agent, store }: Left): Promise<
   if (status === 'completed') await output.lines(jsonText(result, 2))
   if (error !== undefined) await output.lines(`${error.name}: ${error.message}`)
   if (recoveries.count > 0) await output.lines(recoveries.toString())
-  await output.lines(`${job.id} ${status}: ${plural(replayed.events, 'event')}, ${verdictText(replayed)}`)
+  await output.lines(`${job.id} ${status}: ${plural(snapshot.seq, 'event')}, ${verdictText(replayed)}`)
   return replayed.divergence === undefined ? leaveCode({ why: 'ended' }, snapshot) : exit.diverged
 }
 

@@ -65,6 +65,21 @@ describe.concurrent('run', () => {
     expect(json.code).toBe(1)
   })
 
+  test('a job whose history does not replay is exit 5, with its result', async () => {
+    const cwd = await newDirectory()
+    // No clock and no chance, so nothing is caught before the replay at the end.
+    const machine = `import { fromMachine } from 'aetheris'
+      import { createMachine } from 'xstate'
+      let asked = 0
+      export const fickle = fromMachine('fickle', createMachine({
+        initial: 'end', states: { end: { type: 'final' } }, output: () => { asked += 1; return asked },
+      }))`
+    writeFileSync(join(cwd, 'fickle.ts'), machine)
+    const { code, stdout } = await aetheris(['run', 'fickle.ts', '--id', 'it'], { cwd })
+    expect(stdout).toMatch(/^1\nit completed: 2 events, replay: diverged at seq 1, data.output: recorded 1, now 2\n$/)
+    expect(code).toBe(5)
+  })
+
   test('stays for timers, and with --no-wait does not', async () => {
     const { code, stdout } = await run('napping', ['--id', 'nap', '--no-wait'])
     expect(stdout).toMatch(

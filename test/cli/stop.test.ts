@@ -77,8 +77,8 @@ describe.concurrent('killed', () => {
       const cwd = await newDirectory()
       const log = join(cwd, 'log')
       const input = JSON.stringify({ log, items: [1, 2, 3, 4, 5] })
-      const words = run('counting', '--id', 'job', '--json', '--input', input)
-      const killed = await aetheris([...words, '--kill-at', String(seq)], { cwd })
+      const words = run('counting', '--id', 'job', '--json', '--input', input, '--kill-at', String(seq))
+      const killed = await aetheris(words, { cwd })
       expect(killed).toMatchObject({ signal: 'SIGKILL', stdout: '' })
       const before = await historyIn(cwd)
       expect(before.length).toBeGreaterThan(seq)
@@ -116,5 +116,16 @@ describe.concurrent('killed', () => {
       'job.recovered',
       'node.attempted',
     ])
+  })
+
+  test('leaves other jobs as they are when they are not meant, and names one of the same agent', async () => {
+    const cwd = await newDirectory()
+    const input = ['--input', JSON.stringify({ log: join(cwd, 'log'), items: [] })]
+    await aetheris(run('counting', '--id', 'job', '--kill-at', '2', ...input), { cwd })
+    const before = await historyIn(cwd)
+    const { code, stderr } = await aetheris(run('counting', ...input), { cwd })
+    expect(code).toBe(0)
+    expect(stderr).toMatch(/Another job of this agent has not ended\. Go on with it by:\n {2}node .* --id job\n/)
+    expect(await historyIn(cwd)).toEqual(before)
   })
 })
