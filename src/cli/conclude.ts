@@ -35,6 +35,7 @@ const endings = {
   stopped: { status: 'cancelled', code: exit.cancelled },
 } as const
 
+/** What the process says of a job that it leaves without a word. */
 export function leaveCode(leave: Leave, { status }: JobSnapshot): number {
   if (leave.why === 'interrupted') return interruptExit[leave.by]
   return status === 'active' ? exit.waiting : endings[status].code
@@ -45,7 +46,7 @@ async function ended({ output }: Context, { job, agent, store }: Left): Promise<
   const recoveries = new Recoveries()
   const replayed = await replay(agent, counted(eventsOf(store, job.id), recoveries))
   const snapshot = job.getSnapshot()
-  const { status } = endings[snapshot.status as keyof typeof endings]
+  const { status, code } = endings[snapshot.status as keyof typeof endings]
   const { output: result, error } = snapshot
   if (output.json) {
     const verdict = verdictOf(replayed)
@@ -55,7 +56,7 @@ async function ended({ output }: Context, { job, agent, store }: Left): Promise<
   if (error !== undefined) await output.lines(`${error.name}: ${error.message}`)
   if (recoveries.count > 0) await output.lines(recoveries.toString())
   await output.lines(`${job.id} ${status}: ${plural(snapshot.seq, 'event')}, ${verdictText(replayed)}`)
-  return replayed.divergence === undefined ? leaveCode({ why: 'ended' }, snapshot) : exit.diverged
+  return replayed.divergence === undefined ? code : exit.diverged
 }
 
 async function* counted(events: AsyncIterable<JobEvent>, recoveries: Recoveries): AsyncGenerator<JobEvent> {
@@ -75,9 +76,10 @@ async function rests(context: Context, left: Left, rest: Rest): Promise<number> 
   if (output.json) await output.value({ ...head(snapshot, agent.name, status), waitsFor: waits, resume })
   else if (rest.kind === 'someone') {
     await output.lines(`${job.id} waits for somebody.`, ...(await waitLines(store, snapshot, waits)))
+  } else if (rest.kind === 'paused') {
+    await output.lines(`${job.id} is paused. A program that calls resume() on it lets it go on.`)
   } else {
-    const why = rest.kind === 'paused' ? 'is paused' : `sleeps until ${timeText(rest.dueAt)}`
-    await output.lines(`${job.id} ${why}. Go on with:`, `  ${resume}`)
+    await output.lines(`${job.id} sleeps until ${timeText(rest.dueAt)}. Go on with:`, `  ${resume}`)
   }
   return exit.waiting
 }
@@ -88,7 +90,7 @@ async function interrupted(context: Context, left: Left, by: keyof typeof interr
   const resume = resumeLine(context, left)
   if (output.json) await output.value({ ...head(snapshot, left.agent.name, 'running'), interrupted: by, resume })
   output.note(`Stopped after ${plural(snapshot.seq, 'event')}, all of them kept. Go on with:`, `  ${resume}`)
-  return leaveCode({ why: 'interrupted', by }, snapshot)
+  return interruptExit[by]
 }
 
 function head({ jobId, seq, value }: JobSnapshot, agent: string, status: string) {

@@ -6,15 +6,22 @@ import { openRuntime } from '../../src/index.ts'
 import { levelStore } from '../../src/store/level-store.ts'
 import { aetheris, agents } from '../support/cli.ts'
 import { copyOf, newDirectory, removeDirectories } from '../support/store-data.ts'
-import { careful, echo, hanging } from './fixtures/agents.ts'
+import { careful, echo, hanging, tardy, tardyTool } from './fixtures/agents.ts'
 
-/** A working directory whose data holds a job that is done, one that waits, and one that was cancelled. */
+/** A working directory whose data holds a job that is done, one that waits, one that was cancelled, and one that got an answer too late. */
 let cwd: string
 
 beforeAll(async () => {
   cwd = await newDirectory()
   const store = levelStore(join(cwd, '.aetheris'))
-  await using runtime = await openRuntime({ store, agents: [careful, echo, hanging] })
+  let noted = () => {}
+  const late = new Promise<void>((resolve) => {
+    noted = resolve
+  })
+  await using runtime = await openRuntime({
+    ...{ store, agents: [careful, echo, hanging, tardy] },
+    inspect: (told) => told.type === '@xstate.event' && told.event.type === 'node.late_result' && noted(),
+  })
   const spawned = { source: agents }
   const done = await runtime.spawn(echo, { text: 'tea' }, { id: 'done', ...spawned })
   const waits = await runtime.spawn(careful, { text: '\u001b]0;owned\u0007' }, { id: 'waits', ...spawned })
@@ -23,6 +30,10 @@ beforeAll(async () => {
   await waits.waitFor((snapshot) => snapshot.matches('review.waiting'))
   await cancelled.cancel({ by: 'ana', reason: 'no need' })
   await cancelled.waitFor(({ status }) => status === 'stopped')
+  const failed = await runtime.spawn(tardy, {}, { id: 'tardy', ...spawned })
+  await failed.waitFor(({ status }) => status === 'error')
+  tardyTool.answer()
+  await late
 })
 afterAll(removeDirectories)
 
@@ -38,13 +49,14 @@ describe.concurrent('jobs', () => {
   test('lists all jobs', async () => {
     const { code, stdout } = await cli('jobs')
     expect(stdout).toMatch(
-      /^ID +AGENT +STATUS +EVENTS +UPDATED\ncancelled +hanging +cancelled.*\ndone +echo +completed +6 .*\nwaits +careful +waiting +6 .*\n$/,
+      /^ID +AGENT +STATUS +EVENTS +UPDATED\ncancelled +hanging +cancelled.*\ndone +echo +completed +6 .*\ntardy +tardy +failed .*\nwaits +careful +waiting +6 .*\n$/,
     )
     expect(code).toBe(0)
     const { value } = await json('jobs')
     expect(value).toMatchObject([
       { id: 'cancelled' },
       { id: 'done', agent: 'echo', status: 'completed', events: 6 },
+      { id: 'tardy' },
       { id: 'waits' },
     ])
   })
@@ -74,6 +86,7 @@ describe.concurrent('show', () => {
     expect(await json('show', 'cancelled')).toMatchObject({
       value: { status: 'cancelled', by: 'ana', reason: 'no need' },
     })
+    expect(await json('show', 'tardy')).toMatchObject({ value: { status: 'failed', error: { code: 'TOOL_TIMEOUT' } } })
   })
 })
 
@@ -171,7 +184,7 @@ describe.concurrent('replay', () => {
 
 describe.concurrent('verify', () => {
   test('says that the data is whole', async () => {
-    expect(await cli('verify')).toMatchObject({ code: 0, stdout: '3 jobs, 17 events: whole\n' })
+    expect(await cli('verify')).toMatchObject({ code: 0, stdout: '4 jobs, 24 events: whole\n' })
     expect(await json('verify', 'done')).toEqual({ code: 0, value: { whole: true, jobs: 1, events: 6, findings: [] } })
   })
 
