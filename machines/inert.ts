@@ -1,5 +1,5 @@
 import type { ActorLogic, AnyActorLogic, AnyActorRef, EventObject, NonReducibleUnknown, Snapshot } from 'xstate'
-import type { ErrorData } from '../src/base/error.ts'
+import type { EndedError } from './outcome.ts'
 
 /**
  * Actors that do nothing.
@@ -10,24 +10,27 @@ import type { ErrorData } from '../src/base/error.ts'
  */
 
 /** What an inert actor asks the runtime for. */
-export type RequestKind = 'call' | 'promise' | 'wait' | 'sleep' | 'plan'
+export type RequestKind = 'call' | 'promise' | 'wait' | 'sleep' | 'spawn' | 'plan'
 
 export type InertSnapshot = Snapshot<unknown> & { input: unknown }
 
 /** How the runtime ends an inert actor. */
-export type Outcome = { type: 'aetheris.done'; output: unknown } | { type: 'aetheris.error'; error: ErrorData }
+export type Outcome = { type: 'aetheris.done'; output: unknown } | { type: 'aetheris.error'; error: EndedError }
 
 export interface InertLogic extends ActorLogic<InertSnapshot, EventObject, NonReducibleUnknown> {
   readonly requests: RequestKind
   /** For `promise`: the author's logic, which the runtime performs in a throw-away actor. */
   readonly performs: AnyActorLogic | undefined
+  /** The name of that logic in its machine, where it has one. */
+  readonly source: string | undefined
 }
 
 /** Logic that asks for `kind` and waits for its {@link Outcome}. */
-export function inert(kind: RequestKind, performs?: AnyActorLogic): InertLogic {
+export function inert(kind: RequestKind, performs?: AnyActorLogic, source?: string): InertLogic {
   return {
     requests: kind,
     performs,
+    source,
     getInitialSnapshot: (_, input) => ({ status: 'active', output: undefined, error: undefined, input }),
     transition(snapshot, event) {
       const outcome = event as Outcome

@@ -1,7 +1,9 @@
-import type { z } from 'zod'
+import { z } from 'zod'
 import { AetherisError } from '../base/error.ts'
 import { limits } from '../base/limits.ts'
 import type { Program } from '../compile/actor.ts'
+import type { ApprovalPolicy } from '../event/approval.ts'
+import { type Budget, budgetSchema } from '../event/budget.ts'
 import type { EffectClass } from '../event/event.ts'
 import { buildGraph, type Graph } from '../graph/builder.ts'
 import type { RetryPolicy, TaskGraph } from '../graph/graph.ts'
@@ -15,6 +17,7 @@ export interface PromisePolicy {
   effect: EffectClass
   retry: RetryPolicy
   timeoutMs: number | undefined
+  approval: ApprovalPolicy | undefined
 }
 
 /** A versioned definition of what jobs do: schemas, tools, signals, and what makes the machine. */
@@ -25,6 +28,11 @@ export interface Agent<I extends z.ZodType = z.ZodType, O extends z.ZodType = z.
   readonly output: O
   readonly tools: ReadonlyMap<string, AnyTool>
   readonly signals: ReadonlyMap<string, AnySignal>
+  /** Those whose jobs its plans may start. */
+  readonly agents: ReadonlyMap<string, AnyAgent>
+  /** What one of its jobs may use up. */
+  readonly budget: Budget
+  readonly graceMs: number
   /** Exactly one of these three is there. */
   readonly plan: ((input: z.output<I>) => TaskGraph) | undefined
   readonly planner: Planner | undefined
@@ -47,6 +55,12 @@ interface Common<I extends z.ZodType, O extends z.ZodType> {
   output: O
   tools?: readonly AnyTool[]
   signals?: readonly AnySignal[]
+  /** Agents whose jobs its plans may start by `graph.spawn`. The runtime has to be given them too. */
+  agents?: readonly AnyAgent[]
+  /** What one of its jobs may use up before it waits for somebody to raise the limit. Default: no limit. */
+  budget?: Budget
+  /** How long a job that fails or is cancelled waits for what is under way, in milliseconds. Default 30 s. */
+  graceMs?: number
 }
 
 export type AgentOptions<I extends z.ZodType, O extends z.ZodType> = Common<I, O> &
@@ -64,7 +78,7 @@ export type AgentOptions<I extends z.ZodType, O extends z.ZodType> = Common<I, O
  * @throws AetherisError AGENT_INVALID when an option is wrong or a name is used twice.
  */
 export function agent<I extends z.ZodType, O extends z.ZodType>(options: AgentOptions<I, O>): Agent<I, O> {
-  const { name, version = 1, input, output, tools = [], signals = [], plan, planner } = options
+  const { name, version = 1, input, output, tools = [], signals = [], agents = [], plan, planner } = options
   checkName(name, version)
   if ((plan === undefined) === (planner === undefined)) invalid(name, 'it needs either plan or planner')
   return Object.freeze({
@@ -74,6 +88,9 @@ export function agent<I extends z.ZodType, O extends z.ZodType>(options: AgentOp
     output,
     tools: byName(name, 'tool', tools),
     signals: byName(name, 'signal', signals),
+    agents: byName(name, 'agent', agents),
+    budget: checkBudget(name, options.budget),
+    graceMs: checkGrace(name, options.graceMs),
     plan: plan && ((value: z.output<I>) => buildGraph((graph) => plan(graph, value))),
     planner,
     program: undefined,
@@ -92,6 +109,20 @@ export function checkName(name: unknown, version: unknown): void {
   if (!Number.isSafeInteger(version) || (version as number) < 0)
     invalid(name, 'its version must be a whole number from 0')
 }
+
+/** @internal */
+export function checkBudget(name: string, budget: Budget = {}): Budget {
+  const parsed = budgetSchema.safeParse(budget)
+  return parsed.success ? parsed.data : invalid(name, `its budget: ${z.prettifyError(parsed.error)}`)
+}
+
+/** @internal */
+export function checkGrace(name: string, graceMs = graceMsDefault): number {
+  const isSpan = Number.isSafeInteger(graceMs) && graceMs >= 0 && graceMs <= limits.delayMsMax
+  return isSpan ? graceMs : invalid(name, 'its graceMs must be a whole number of milliseconds from 0')
+}
+
+const graceMsDefault = 30_000
 
 /** @internal */
 export function byName<T extends { name: string }>(

@@ -2,10 +2,12 @@ import type { AnyStateMachine } from 'xstate'
 import { z } from 'zod'
 import { sha256 } from '../base/hash.ts'
 import type { Program } from '../compile/actor.ts'
-import { makeDurable } from '../compile/durable.ts'
+import { isMachine, makeDurable } from '../compile/durable.ts'
+import { type ApprovalPolicy, approvalSchema } from '../event/approval.ts'
+import type { Budget } from '../event/budget.ts'
 import type { EffectClass } from '../event/event.ts'
 import { type RetryPolicy, retrySchema } from '../graph/graph.ts'
-import { type Agent, byName, checkName, invalid, type PromisePolicy } from './agent.ts'
+import { type Agent, byName, checkBudget, checkGrace, checkName, invalid, type PromisePolicy } from './agent.ts'
 import type { AnySignal } from './signal.ts'
 
 export interface MachineOptions<I extends z.ZodType, O extends z.ZodType> {
@@ -20,17 +22,35 @@ export interface MachineOptions<I extends z.ZodType, O extends z.ZodType> {
    * How promise actors are performed, by the name of their source (`src: 'charge'`) or their invoke id.
    * Default `once`: a call without a recorded outcome is never repeated by itself.
    */
-  effects?: Record<string, EffectClass | { effect?: EffectClass; retry?: RetryPolicy; timeoutMs?: number }>
+  effects?: Record<
+    string,
+    | EffectClass
+    | { effect?: EffectClass; retry?: RetryPolicy; timeoutMs?: number; approval?: 'always' | ApprovalPolicy }
+  >
+  /** What a job may use up before it waits for somebody to raise the limit. Default: no limit. */
+  budget?: Budget
+  /** How long a cancelled job waits for a machine that handles `job.cancel`, in milliseconds. Default 30 s. */
+  graceMs?: number
 }
 
 const anything = z.any()
 
 /**
- * An agent from a hand-written XState machine, unchanged: promise actors become durable calls, `after` durable
- * timers, invoked child machines part of the job. A signal NAME reaches it as the event NAME, or `signal.NAME`,
- * with the fields of its payload.
- * @throws AetherisError AGENT_INVALID; MACHINE_UNSUPPORTED when something in it cannot be made durable (callback and
- * observable actors, delayed sends, onSnapshot).
+ * An agent from a hand-written XState machine, unchanged: promise actors become durable calls, `after` durable timers,
+ * child machines and reducers part of the job.
+ *
+ * What a machine has to know about being durable:
+ * - A signal NAME reaches it as the event NAME, or `signal.NAME`, with the fields of its payload.
+ * - Contexts, inputs and outputs are JSON, and frozen, as is what an event brings. A promise that gives nothing gives
+ *   `null`; what it fails with arrives as `{ name, message, code? }`, which is JSON and so no instance of Error.
+ * - A child that is spawned needs a name in `setup({ actors })`, and an id. It may be kept in the context for as long as
+ *   it is a child; any other actor may not (itself, its parent, one that was stopped): use `sendParent` or a `systemId`.
+ * - Guards, assigns and all other functions that decide are pure. Custom actions run at most once, live, after their
+ *   step is durable, and not again on recovery or replay. What is emitted or logged reaches nobody.
+ *
+ * @throws AetherisError AGENT_INVALID; MACHINE_UNSUPPORTED when something in it cannot be made durable: callback and
+ * observable actors, sends with a delay, `onSnapshot`, a context that is no JSON. What only shows when it runs (a
+ * context that becomes a Date, a guard that reads the clock) fails the job with MACHINE_UNSUPPORTED or MACHINE_IMPURE.
  */
 export function fromMachine<I extends z.ZodType = typeof anything, O extends z.ZodType = typeof anything>(
   name: string,
@@ -39,7 +59,17 @@ export function fromMachine<I extends z.ZodType = typeof anything, O extends z.Z
 ): Agent<I, O> {
   const { version = 1, signals = [], effects = {} } = options
   checkName(name, version)
-  const program: Program = { hash: sha256(sourceText(machine)), name, body: makeDurable(machine), compiled: false }
+  if (!isMachine(machine)) return invalid(name, 'it needs a machine of XState 5, as createMachine gives it')
+  const durable = makeDurable(machine)
+  const program: Program = { hash: sha256(sourceText(machine)), name, body: durable.machine, compiled: false }
+  const unknown = Object.keys(effects).find((key) => !durable.promises.has(key))
+  if (unknown !== undefined) {
+    const known = [...durable.promises].join(', ') || 'none'
+    return invalid(
+      name,
+      `effects names "${unknown}", but no promise actor or invoke of the machine does; there are: ${known}`,
+    )
+  }
   return Object.freeze({
     name,
     version,
@@ -47,6 +77,9 @@ export function fromMachine<I extends z.ZodType = typeof anything, O extends z.Z
     output: options.output ?? (anything as unknown as O),
     tools: new Map(),
     signals: byName(name, 'signal', signals),
+    agents: new Map(),
+    budget: checkBudget(name, options.budget),
+    graceMs: checkGrace(name, options.graceMs),
     plan: undefined,
     planner: undefined,
     program,
@@ -59,21 +92,24 @@ function policy(agentName: string, key: string, given: unknown): PromisePolicy {
     effect: z.enum(['read', 'idempotent', 'once']).default('once'),
     retry: retrySchema.default({}),
     timeoutMs: z.int().min(1).optional(),
+    approval: z.union([z.literal('always'), approvalSchema]).optional(),
   })
   const parsed = schema.safeParse(typeof given === 'string' ? { effect: given } : given)
   if (!parsed.success) return invalid(agentName, `effects.${key}: ${z.prettifyError(parsed.error)}`)
-  const { effect, retry, timeoutMs } = parsed.data
-  return { effect, retry, timeoutMs }
+  const { effect, retry, timeoutMs, approval } = parsed.data
+  return { effect, retry, timeoutMs, approval: approval === 'always' ? {} : approval }
 }
 
 /** The machine as text, functions by their source: it changes when the machine does. */
 function sourceText(machine: AnyStateMachine): string {
   const seen = new Set<unknown>()
-  return JSON.stringify([machine.config, machine.implementations], (_, value: unknown) => {
+  return JSON.stringify([machine], function (this: Record<string, unknown>, key) {
+    const value = this[key] // what JSON.stringify offers has been through the toJSON of child machines already
     if (typeof value === 'function') return [String(value), { ...value }]
+    if (typeof value === 'bigint') return String(value)
     if (typeof value !== 'object' || value === null) return value
     if (seen.has(value)) return 'seen'
     seen.add(value)
-    return value
+    return isMachine(value) ? [value.config, value.implementations] : value
   })
 }

@@ -1,5 +1,6 @@
 import type { Json } from '../base/json.ts'
 import type { TaskGraph } from '../graph/graph.ts'
+import type { Results } from '../graph/result.ts'
 
 /** What a planner is asked. */
 export interface PlanRequest {
@@ -9,14 +10,25 @@ export interface PlanRequest {
   readonly tools: readonly { name: string; input: Json; output: Json }[]
   /** The signals that a plan may wait for. */
   readonly signals: readonly string[]
+  /** The agents whose jobs a plan may start, with the JSON Schema of input and output. */
+  readonly agents: readonly { name: string; input: Json; output: Json }[]
+  /** 1 for the first plan of the job. */
+  readonly round: number
+  /** The plan before, and how its nodes and those of earlier ones have ended so far. */
+  readonly previous: { graph: TaskGraph; results: Results } | undefined
   readonly abortSignal: AbortSignal
 }
 
 /**
  * Makes the TaskGraph of a job. It may do I/O or ask a model: it is asked once, its answer is recorded as
  * `plan.adopted`, and it is never asked again on recovery after that, nor on replay.
+ *
+ * It is asked for a further plan where the plan before says so (`revise`), or somebody does. That one holds only new
+ * nodes and those that are still to be done; it may refer to the outputs of all that have settled.
  */
 export interface Planner {
   readonly name: string
+  /** Time for one answer, in milliseconds. Default: none. */
+  readonly timeoutMs?: number
   plan(request: PlanRequest): Promise<TaskGraph> | TaskGraph
 }

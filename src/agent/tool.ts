@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import { AetherisError } from '../base/error.ts'
+import type { Json } from '../base/json.ts'
 import { limits } from '../base/limits.ts'
+import { type ApprovalPolicy, approvalSchema } from '../event/approval.ts'
 import { type EffectClass, effectClass } from '../event/event.ts'
 import { type RetryPolicy, retrySchema } from '../graph/graph.ts'
 
@@ -13,9 +15,35 @@ export interface ToolContext {
   readonly attempt: number
   /** The same for every attempt of this call, whoever makes it: give it to services that can drop repeats. */
   readonly idempotencyKey: string
-  /** Aborts when the attempt times out, or the job is cancelled or taken over, or the runtime closes. */
+  /**
+   * Aborts when the attempt times out, or the job is ending or taken over, or the runtime closes. A tool that stops
+   * because of it rejects with `abortSignal.reason`, and has then done nothing that needs to be undone.
+   */
   readonly abortSignal: AbortSignal
+  /**
+   * Says that the attempt is alive, and how far it is: any JSON. Kept in the history, at most once a second; the next
+   * attempt finds it in `lastProgress`.
+   */
+  progress(data: Json): void
+  /** What the attempt before reported last. */
+  readonly lastProgress: Json | undefined
+  /** Counts `units` against the budget of the job, whatever becomes of the attempt. A whole number from 0. */
+  charge(units: number): void
+  /** Who agreed to this call, and which option they took. */
+  readonly approval: { option: string; by: string | undefined } | undefined
 }
+
+/** What a tool knows of a call whose outcome was lost. */
+export type Reconciled<O> =
+  | { status: 'completed'; output: O }
+  | { status: 'failed'; message: string }
+  /** The call surely did nothing, and never will: it is made again. */
+  | { status: 'absent' }
+  /** It cannot be said; a person has to decide. */
+  | { status: 'unknown' }
+
+/** An approval that is needed for every call, or only where `when` holds of the input. */
+export type ToolApproval<I> = 'always' | (ApprovalPolicy & { when?: (input: I) => boolean })
 
 /** A typed function that a job may call. Made by {@link tool}. */
 export interface Tool<I extends z.ZodType = z.ZodType, O extends z.ZodType = z.ZodType> {
@@ -25,7 +53,10 @@ export interface Tool<I extends z.ZodType = z.ZodType, O extends z.ZodType = z.Z
   readonly effect: EffectClass
   readonly retry: RetryPolicy
   readonly timeoutMs: number | undefined
+  readonly heartbeatMs: number | undefined
+  readonly approval: ToolApproval<z.output<I>> | undefined
   run(input: z.output<I>, context: ToolContext): z.input<O> | Promise<z.input<O>>
+  readonly reconcile: ToolOptions<I, O>['reconcile']
 }
 
 /** A tool of whatever types. */
@@ -47,15 +78,33 @@ export interface ToolOptions<I extends z.ZodType, O extends z.ZodType> {
   retry?: RetryPolicy
   /** Time for one attempt, in milliseconds. Default: none. */
   timeoutMs?: number
+  /** An attempt that calls `progress` less often than this, in milliseconds, counts as hung. Default: none. */
+  heartbeatMs?: number
+  /** A person has to agree before it is called. Default: nobody. */
+  approval?: ToolApproval<z.output<I>>
   run(input: z.output<I>, context: ToolContext): z.input<O> | Promise<z.input<O>>
+  /**
+   * Asked how a `once` call ended whose outcome was lost, before a person is. Has no effect outside. One that throws
+   * counts as not knowing.
+   */
+  reconcile?(
+    input: z.output<I>,
+    context: Pick<ToolContext, 'jobId' | 'effect' | 'attempt' | 'idempotencyKey' | 'abortSignal'>,
+  ): Reconciled<z.input<O>> | Promise<Reconciled<z.input<O>>>
 }
+
+const aFunction = z.custom<() => unknown>((value) => typeof value === 'function', 'expected a function')
+const spanMs = z.int().min(1).max(limits.delayMsMax).optional()
 
 const optionsSchema = z.object({
   name: z.string().min(1).max(limits.idCharactersMax),
   effect: effectClass.default('once'),
   retry: retrySchema.default({}),
-  timeoutMs: z.int().min(1).max(limits.delayMsMax).optional(),
-  run: z.custom<() => unknown>((value) => typeof value === 'function', 'expected a function'),
+  timeoutMs: spanMs,
+  heartbeatMs: spanMs,
+  approval: z.union([z.literal('always'), approvalSchema.extend({ when: aFunction.optional() })]).optional(),
+  run: aFunction,
+  reconcile: aFunction.optional(),
 })
 
 /**
@@ -70,14 +119,15 @@ export function tool<I extends z.ZodType, O extends z.ZodType>(options: ToolOpti
       `Tool ${JSON.stringify(options?.name)} is not valid: ${z.prettifyError(parsed.error)}`,
     )
   }
-  const { name, effect, retry, timeoutMs } = parsed.data
-  return Object.freeze({
-    name,
-    effect,
-    retry,
-    timeoutMs,
-    input: options.input,
-    output: options.output,
-    run: options.run,
-  })
+  const { name, effect, retry, timeoutMs, heartbeatMs } = parsed.data
+  const { input, output, approval, run, reconcile } = options
+  return Object.freeze({ name, effect, retry, timeoutMs, heartbeatMs, input, output, approval, run, reconcile })
+}
+
+/** What somebody has to agree to before a call with this input, or undefined where nobody has to. */
+export function approvalOf<I>(approval: ToolApproval<I> | undefined, input: I): ApprovalPolicy | undefined {
+  if (approval === undefined) return undefined
+  if (approval === 'always') return {}
+  const { when, ...policy } = approval
+  return when === undefined || when(input) ? policy : undefined
 }

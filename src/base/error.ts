@@ -9,8 +9,11 @@
 export const errorCodes = {
   AGENT_INVALID: 'An agent, tool or signal was defined wrongly.',
   AGENT_UNKNOWN: 'A job names an agent that this runtime was not given.',
+  APPROVAL_DENIED: 'A call was not made, since somebody refused it or nobody answered in time.',
+  COMMAND_REFUSED: 'A command makes no sense in the state that the job is in.',
   COMMIT_CONFLICT: 'The job has moved on since it was read. Surely not stored.',
   COMMIT_UNKNOWN: 'A write failed half-way: it may or may not be stored. Read back before going on.',
+  COMPENSATION_FAILED: 'A job has ended, but not everything that it had done could be undone.',
   EVENT_INVALID: 'An event does not match the schema of its type, or is of no known type.',
   INPUT_INVALID: 'A value given from outside does not match its schema.',
   JOB_CANCELLED: 'The job was cancelled, so it has no result.',

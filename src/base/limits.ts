@@ -12,6 +12,12 @@ export const limits = {
   mapItemsMax: 100_000,
   /** Items of one map node that are performed at a time. */
   mapConcurrencyMax: 1_000,
+  /** Iterations of one loop node. */
+  iterationsMax: 10_000,
+  /** Loops inside loops. */
+  loopDepthMax: 4,
+  /** Plans that a planner may make for one job. */
+  planRoundsMax: 1_000,
   /** Any delay or timeout: 100 years. */
   delayMsMax: 100 * 365 * 86_400_000,
   /** Attempts of one call. */

@@ -20,10 +20,18 @@ export const systemRandom: Random = {
   },
 }
 
+export interface SeededRandom extends Random {
+  /** The seed of a source that goes on from here. */
+  readonly state: number
+}
+
 /** A repeatable source: mulberry32 (Tommy Ettinger, public domain). The same seed gives the same numbers. */
-export function seededRandom(seed: number): Random {
+export function seededRandom(seed: number): SeededRandom {
   let state = seed >>> 0
   return {
+    get state() {
+      return state
+    },
     next() {
       state = (state + 0x6d2b79f5) >>> 0
       let mixed = Math.imul(state ^ (state >>> 15), state | 1)

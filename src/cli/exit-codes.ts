@@ -24,8 +24,11 @@ export class UsageError extends Error {
 const byCode: Record<ErrorCode, number> = {
   AGENT_INVALID: exit.usage,
   AGENT_UNKNOWN: exit.usage,
+  APPROVAL_DENIED: exit.failed,
+  COMMAND_REFUSED: exit.usage,
   COMMIT_CONFLICT: exit.failed,
   COMMIT_UNKNOWN: exit.failed,
+  COMPENSATION_FAILED: exit.failed,
   EVENT_INVALID: exit.damaged,
   INPUT_INVALID: exit.usage,
   JOB_CANCELLED: exit.cancelled,

@@ -1,17 +1,21 @@
 import { type AnyActorRef, type AnyStateMachine, createActor } from 'xstate'
-import { type InertLogic, type InertSnapshot, inertLogicOf, type Outcome } from '../../machines/inert.ts'
-import { jobMachine } from '../../machines/job.ts'
-import { AetherisError, assert, type ErrorData, toErrorData } from '../base/error.ts'
-import { type Json, toJson } from '../base/json.ts'
+import type { Outcome } from '../../machines/inert.ts'
+import { type JobContext, type JobControl, jobMachine } from '../../machines/job.ts'
+import { type AetherisError, assert, type ErrorData, toErrorData } from '../base/error.ts'
+import { deepFreeze, isObject, type Json, toJson } from '../base/json.ts'
+import type { Compensation, Results } from '../graph/result.ts'
 import { collectActions } from './deferred.ts'
+import { contextOf, findUnkept, withErrorData } from './kept.ts'
 import { pure } from './purity.ts'
+import { actorAt, collectRequest, collectRequests, type Request } from './requests.ts'
+import { eventTypeOf } from './signal-event.ts'
 
 /**
  * The XState actor of one job: the one file that drives XState.
  *
  * The actor lives, but does nothing: all its leaves are inert. It is stepped only through this class, so its state
- * is a function of the steps. Only XState's public API is used; session ids and other process-wide state of XState
- * never leave this file.
+ * is a function of the steps. What a machine is given is frozen, since it belongs to the history. Only XState's public
+ * API is used; session ids and other process-wide state of XState never leave this file.
  */
 
 /** What a job runs: the machine in the middle of its life. */
@@ -24,27 +28,31 @@ export interface Program {
   compiled: boolean
 }
 
-/** A pending effect, as the machine asks for it. */
-export interface Request {
-  /** Where its actor is, below the body: `find`, `read/17`; or `job.planner`. */
-  path: string
-  logic: InertLogic
-  input: unknown
-  /** Identity of this occurrence: a state that is left and entered again makes a new one. */
-  ref: AnyActorRef
-}
+export type JobEnd =
+  | { type: 'completed'; output: Json }
+  | { type: 'failed'; error: ErrorData }
+  | { type: 'cancelled' }
+  | { type: 'terminated' }
 
-export type JobEnd = { type: 'completed'; output: Json } | { type: 'failed'; error: ErrorData } | { type: 'cancelled' }
+/** How far a job is in its life; see machines/job.ts. */
+export type Phase = 'planning' | 'running' | 'cancelling' | 'compensating' | JobEnd['type']
 
 export const plannerPath = 'job.planner'
+/** Before what undoes a node: `job.undo/book`. */
+const sagaPrefix = 'job.undo/'
+/** What a hand-written machine is sent when its job is cancelled, where it listens. */
+const cancelEvent = 'job.cancel'
 
 type RootActor = ReturnType<typeof createActor<typeof jobMachine>>
 
 export class JobActor {
   private readonly root: RootActor
   private readonly program: Program | undefined
-  private violation: AetherisError | undefined
   private deferred: (() => unknown)[] = []
+  /** Why a hand-written machine can't go on: MACHINE_IMPURE or MACHINE_UNSUPPORTED. */
+  violation: AetherisError | undefined
+  /** Functions of a hand-written machine that its last step called, by name. */
+  called: readonly string[] = []
   /** Outlives its end: XState drops a child that is done, but people still want to see how it ended. */
   private lastBody: AnyActorRef | undefined
 
@@ -62,11 +70,14 @@ export class JobActor {
       })
       return actor.start()
     })
+    this.judge()
   }
 
   /** A new job; without a program it begins by asking its planner for one. */
   static start(program: Program | undefined, input: Json, planner: string): JobActor {
-    return new JobActor(program, { input: { input, planned: program !== undefined, planner } })
+    const isPlan = program === undefined || program.compiled
+    const planned = program !== undefined
+    return new JobActor(program, { input: { input: isPlan ? input : deepFreeze(input), isPlan, planned, planner } })
   }
 
   /** A job as {@link JobActor.persist} left it. */
@@ -81,61 +92,129 @@ export class JobActor {
     return next
   }
 
+  /** The same job, whose body begins anew as `program`, on what is kept of the old one. */
+  rerun(program: Program, kept: { results: Results; undo: readonly Compensation[] }): JobActor {
+    const { children, ...state } = this.persist() as { children: Record<string, Json> }
+    const { body: _, ...others } = children
+    const next = JobActor.restore(program, { ...state, children: others } as Json)
+    next.control({ type: 'job.rerun', ...kept })
+    return next
+  }
+
   /** Tells a pending effect its outcome. */
   settle(path: string, outcome: Outcome): void {
     const ref = this.find(path)
     assert(ref !== undefined, `there is no pending effect at ${path}`)
-    this.step(() => ref.send(outcome))
+    this.move(() => ref.send(this.isPlan ? outcome : deepFreeze(outcome)))
   }
 
-  /** Sends an event from outside to a hand-written machine. */
-  send(event: { type: string }): void {
-    this.step(() => this.body?.send(event))
+  /** Sends a signal to a hand-written machine. */
+  signal(name: string, payload: Json): void {
+    const fields = isObject(payload) ? payload : { payload }
+    const type = (this.program && eventTypeOf(this.program.body, name)) ?? name
+    this.move(() => this.body?.send(deepFreeze({ ...fields, type })))
   }
 
   /** Moves the life around the body. */
-  control(event: { type: 'job.pause' | 'job.resume' | 'job.cancel' } | { type: 'job.fail'; error: ErrorData }): void {
-    this.step(() => this.root.send(event))
+  control(event: JobControl): void {
+    this.move(() => this.root.send(event))
   }
 
-  /** Whether a hand-written machine has a transition for this event type, in whatever state. */
-  accepts(eventType: string): boolean {
-    const events: readonly string[] = this.program?.body.events ?? []
-    return events.includes(eventType)
+  /** Ends the job as soon as its body has had its say, where it has one. */
+  cancel(): void {
+    const heard = this.phase === 'running' && (this.isPlan || this.listens(cancelEvent))
+    this.control({ type: 'job.cancel', heard })
   }
 
-  /** The state value that people read: `planning`, `{ running: { review: 'waiting' } }`, `completed`. */
+  private listens(type: string): boolean {
+    const snapshot = this.body?.getSnapshot() as { can(event: { type: string }): boolean } | undefined
+    return (this.program?.body.events.includes(type) && snapshot?.can({ type })) ?? false
+  }
+
+  /**
+   * The state value that people read: `planning`, `{ running: { review: 'waiting' } }`, `{ paused: … }`,
+   * `{ budgetExceeded: … }`, `{ failing: … }`, `{ cancelling: … }`, `compensating`, `completed`.
+   */
   get value(): Json {
-    const value = this.root.getSnapshot().value as Json
-    if (typeof value === 'string') return value
-    const body = this.body?.getSnapshot().value as Json | undefined
-    if (body === undefined) return value
-    return (value as { running: string }).running === 'paused' ? { paused: body } : { running: body }
+    const phase = this.phase
+    const inside = phase === 'running' || phase === 'cancelling' ? this.bodyValue : phase
+    if (this.isPaused) return { paused: inside }
+    if (this.isOverBudget) return { budgetExceeded: inside }
+    if (inside === phase) return phase
+    return { [phase === 'running' && this.isFailing ? 'failing' : phase]: inside }
   }
 
-  get paused(): boolean {
-    return this.root.getSnapshot().matches({ running: 'paused' })
+  private get bodyValue(): Json {
+    return (this.body?.getSnapshot().value ?? null) as Json
+  }
+
+  get phase(): Phase {
+    const { phase } = this.root.getSnapshot().value
+    if (typeof phase === 'object') return phase.running === 'stopping' ? 'cancelling' : 'running'
+    return phase === 'created' || phase === 'compensated' ? 'planning' : phase
+  }
+
+  get isPaused(): boolean {
+    return this.end === undefined && this.root.getSnapshot().value.gate === 'paused'
+  }
+
+  /** What a job does to end properly is not held up by its budget. */
+  get isOverBudget(): boolean {
+    return this.root.getSnapshot().value.gate === 'exceeded' && this.end === undefined && !this.isEnding
+  }
+
+  /** Whether the job lets things end, and begins nothing of its plan any more. */
+  get isEnding(): boolean {
+    const { phase } = this
+    return phase === 'cancelling' || phase === 'compensating' || (phase === 'running' && this.isFailing)
+  }
+
+  private get isFailing(): boolean {
+    return this.isPlan && (this.body?.getSnapshot().context as { halted?: unknown } | undefined)?.halted !== undefined
+  }
+
+  /** Whether the planner is being asked while the body runs. */
+  get isRevising(): boolean {
+    return this.root.getSnapshot().value.revision === 'asking'
+  }
+
+  get isPlan(): boolean {
+    return this.root.getSnapshot().context.isPlan
   }
 
   get end(): JobEnd | undefined {
     const { value, context } = this.root.getSnapshot()
-    if (value === 'completed') return { type: 'completed', output: context.output ?? null }
-    if (value === 'cancelled') return { type: 'cancelled' }
-    if (value !== 'failed') return undefined
+    if (value.phase === 'completed') return { type: 'completed', output: context.output ?? null }
+    if (value.phase === 'cancelled' || value.phase === 'terminated') return { type: value.phase }
+    if (value.phase !== 'failed') return undefined
     return { type: 'failed', error: toErrorData(this.violation ?? context.error) }
   }
 
-  /** The context of the body: a plan's results, or what a hand-written machine keeps there. */
+  /** What a hand-written machine keeps in its context, or how far a plan has come. */
   get context(): unknown {
-    return this.lastBody?.getSnapshot().context
+    const { isPlan, input, results, parts } = this.root.getSnapshot().context
+    if (!isPlan) return this.lastBody && contextOf(this.lastBody)
+    return this.body?.getSnapshot().context ?? { input, nodes: results, undo: parts }
+  }
+
+  /** What earlier plans and tries of this one have come to, and what of it can be undone. */
+  get kept(): Pick<JobContext, 'results' | 'undo' | 'rounds'> {
+    return this.root.getSnapshot().context
   }
 
   /** The pending effects, in the order in which the machine holds them. */
   requests(): Request[] {
     const found: Request[] = []
-    const { planner, body } = this.children
-    if (planner !== undefined) collect(planner, plannerPath, found)
-    if (body !== undefined) collectChildren(body, '', found)
+    const { planner, reviser, body, saga } = this.children
+    if (planner !== undefined) collectRequest(planner, plannerPath, found)
+    if (reviser !== undefined) collectRequest(reviser, plannerPath, found)
+    if (body !== undefined) collectRequests(body, undefined, found)
+    for (const [id, call] of Object.entries(saga?.getSnapshot().children ?? {})) {
+      // What it undoes has a path of its own, which stays as it is.
+      collectRequest(call as AnyActorRef, sagaPrefix + id, found)
+    }
+    // The context of a hand-written machine may say what it likes.
+    if (!this.isPlan) for (const request of found) request.isHalted = false
     return found
   }
 
@@ -146,25 +225,22 @@ export class JobActor {
     return actions
   }
 
-  /**
-   * The whole state as JSON.
-   * @throws AetherisError MACHINE_UNSUPPORTED when a hand-written machine keeps something else in its context.
-   */
+  /** The whole state as JSON. */
   persist(): Json {
-    let state: unknown
-    try {
-      state = this.root.getPersistedSnapshot()
-    } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause)
-      throw new AetherisError(
-        'MACHINE_UNSUPPORTED',
-        `The state of machine "${this.program?.name}" cannot be kept: ${why}`,
-        { cause },
-      )
-    }
+    const state = this.root.getPersistedSnapshot()
     // Our own plans hold nothing but JSON already.
-    if (this.program === undefined || this.program.compiled) return state as Json
-    return toJson(state, `The state of machine "${this.program.name}"`, 'MACHINE_UNSUPPORTED')
+    if (!this.isByHand) return state as unknown as Json
+    return toJson(withErrorData(state), `The state of machine "${this.name}"`, 'MACHINE_UNSUPPORTED')
+  }
+
+  /** The body is a hand-written machine, which is watched; our own plans need no watching. */
+  private get isByHand(): boolean {
+    return this.program !== undefined && !this.program.compiled
+  }
+
+  private move(body: () => void): void {
+    this.step(body)
+    this.judge()
   }
 
   private step<T>(body: () => T): T {
@@ -174,25 +250,29 @@ export class JobActor {
   }
 
   private watched<T>(body: () => T): T {
-    if (this.program === undefined || this.program.compiled) return body()
+    if (!this.isByHand) return body()
     let value: T | undefined
-    const violation = pure(this.program.name, () => {
+    const { violation, called } = pure(this.name, () => {
       value = body()
     })
-    if (violation !== undefined) this.fail(violation)
+    this.violation ??= violation
+    this.called = called
     return value as T
   }
 
-  /** A machine that swallowed its own impurity fails all the same. */
-  private fail(violation: AetherisError): void {
-    this.violation ??= violation
-    // In the constructor there is no root yet; a machine that is impure from its start has failed by itself.
-    const root = this.root as RootActor | undefined
-    if (root !== undefined) root.send({ type: 'job.fail', error: toErrorData(violation) })
+  /** Fails a machine that a step has shown to be impure, or not to be JSON, also where it swallowed its own error. */
+  private judge(): void {
+    if (!this.isByHand) return
+    if (this.body !== undefined) this.violation ??= findUnkept(this.body, `machine "${this.name}"`)
+    if (this.violation !== undefined) this.root.send({ type: 'job.fail', error: toErrorData(this.violation) })
   }
 
-  private get children(): { planner?: AnyActorRef; body?: AnyActorRef } {
-    return this.root.getSnapshot().children as { planner?: AnyActorRef; body?: AnyActorRef }
+  private get name(): string {
+    return this.program?.name ?? ''
+  }
+
+  private get children(): { planner?: AnyActorRef; reviser?: AnyActorRef; body?: AnyActorRef; saga?: AnyActorRef } {
+    return this.root.getSnapshot().children as Record<string, AnyActorRef>
   }
 
   private get body(): AnyActorRef | undefined {
@@ -200,11 +280,16 @@ export class JobActor {
   }
 
   private find(path: string): AnyActorRef | undefined {
-    if (path === plannerPath) return this.children.planner
-    return path.split('/').reduce<AnyActorRef | undefined>((ref, id) => ref?.getSnapshot().children?.[id], this.body)
+    const { planner, reviser, body, saga } = this.children
+    // An actor of a hand-written machine may be called like one of ours, but not at the same time.
+    const asked = planner ?? reviser
+    if (path === plannerPath && asked !== undefined) return asked
+    if (saga !== undefined) return saga.getSnapshot().children?.[path.slice(sagaPrefix.length)]
+    return actorAt(body, path)
   }
 }
 
+/** The job machine around each body, made once: a machine is a definition, and jobs share it. */
 const withBodies = new WeakMap<AnyStateMachine, typeof jobMachine>()
 
 function withBody({ body }: Program): typeof jobMachine {
@@ -213,18 +298,4 @@ function withBody({ body }: Program): typeof jobMachine {
   const machine = jobMachine.provide({ actors: { body: body as never } })
   withBodies.set(body, machine)
   return machine
-}
-
-function collect(ref: AnyActorRef, path: string, found: Request[]): void {
-  const snapshot = ref.getSnapshot() as InertSnapshot
-  if (snapshot.status !== 'active') return
-  const logic = inertLogicOf(ref)
-  if (logic === undefined) collectChildren(ref, `${path}/`, found)
-  else found.push({ path, logic, input: snapshot.input, ref })
-}
-
-function collectChildren(ref: AnyActorRef, prefix: string, found: Request[]): void {
-  const { status, children } = ref.getSnapshot() as { status: string; children?: Record<string, AnyActorRef> }
-  if (status !== 'active' || children === undefined) return
-  for (const id in children) collect(children[id] as AnyActorRef, prefix + id, found)
 }

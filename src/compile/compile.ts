@@ -1,5 +1,5 @@
 import { digest, type Json } from '../base/json.ts'
-import type { Node, NodeKind, TaskGraph } from '../graph/graph.ts'
+import type { Body, Node, NodeKind } from '../graph/graph.ts'
 import { type Lane, lanes, type Step } from '../graph/order.ts'
 
 /**
@@ -7,39 +7,51 @@ import { type Lane, lanes, type Step } from '../graph/order.ts'
  *
  * One region per node would cost seconds to start at 400 nodes; lanes need as many regions as the plan is wide and
  * read as swim lanes. Edges between lanes are guards. Pure: the same graph gives the same bytes.
+ *
+ * A plan that is halted, since a node has failed or the job is being cancelled, begins nothing more: what has not begun
+ * is passed over, waits and sleeps are left, and calls under way are waited for.
  */
 
 /** A compiled plan as plain JSON: an XState config whose guards, actions and actors are names that hydrate knows. */
 export interface MachineDefinition {
   /** Grows when the meaning of a config changes. */
-  format: 1
+  format: 2
   /** Digest of the TaskGraph. */
   graph: string
   config: { [key: string]: Json }
 }
 
-/** What a node does while it is under way, as the name of its state. */
-export const activeState: Record<NodeKind, string> = {
+/** What a node does while it is under way, as the name of its state. A choice takes no time. */
+export const activeState: Record<Exclude<NodeKind, 'choose'>, string> = {
   call: 'running',
   map: 'running',
+  loop: 'running',
+  spawn: 'running',
   wait: 'waiting',
   sleep: 'sleeping',
 }
 
-export function compile(graph: TaskGraph): MachineDefinition {
+/** Nodes whose wait is of no use once the plan is halted. */
+const idle: ReadonlySet<NodeKind> = new Set<NodeKind>(['wait', 'sleep'])
+
+export function compile(graph: Body): MachineDefinition {
   const nodes = new Map(graph.nodes.map((node) => [node.id, node]))
   const cover = lanes(graph)
   const [only, ...others] = cover
   const config: Json =
     only !== undefined && others.length === 0
-      ? { id: 'plan', ...lane(only, '#plan', nodes) }
+      ? lane(only, '#plan', nodes)
       : {
-          id: 'plan',
           type: 'parallel',
           states: Object.fromEntries(cover.map((each) => [each.id, lane(each, `#plan.${each.id}`, nodes)])),
         }
-  const empty: Json = { id: 'plan', initial: 'done', states: { done: { type: 'final' } } }
-  return { format: 1, graph: digest(graph as unknown as Json), config: only === undefined ? empty : config }
+  const empty: Json = { initial: 'done', states: { done: { type: 'final' } } }
+  const on: Json = { 'plan.halt': { actions: [{ type: 'halt' }] } }
+  return {
+    format: 2,
+    graph: digest(graph as unknown as Json),
+    config: { id: 'plan', ...(only === undefined ? empty : config), on },
+  }
 }
 
 function lane(cover: Lane, path: string, nodes: ReadonlyMap<string, Node>): { [key: string]: Json } {
@@ -58,44 +70,58 @@ function stepName(step: Step): string {
   return step.nodes.length === 1 ? (step.nodes[0] as string) : `${step.nodes[0]}+${step.nodes.length - 1}`
 }
 
-/** One node: wait for what it depends on, then skip it or perform it. A failure is not handled: it fails the plan. */
+/** One node: wait for what it depends on, then skip it or perform it. */
 function single(node: Node, next: string): { [key: string]: Json } {
   const params = { node: node.id }
-  const skip: Json = {
-    guard: { type: 'unwanted', params },
-    target: next,
-    actions: [{ type: 'skip', params }],
+  const halted: Json = { guard: 'halted', target: next, actions: [{ type: 'passOver', params }] }
+  const skip: Json = { guard: { type: 'unwanted', params }, target: next, actions: [{ type: 'skip', params }] }
+  const mayBeSkipped = node.when !== undefined || node.kind === 'choose'
+  const ready = { type: 'ready', params }
+  if (node.kind === 'choose') {
+    const choose: Json = { guard: ready, target: next, actions: [{ type: 'choose', params }] }
+    return { initial: 'blocked', states: { blocked: { always: [halted, skip, choose] } } }
   }
   const active = activeState[node.kind]
+  const settle: Json = { target: next, actions: [{ type: 'settle', params }] }
   return {
     initial: 'blocked',
     states: {
-      blocked: {
-        always: [...(node.when === undefined ? [] : [skip]), { guard: { type: 'ready', params }, target: active }],
-      },
+      blocked: { always: [halted, ...(mayBeSkipped ? [skip] : []), { guard: ready, target: active }] },
       [active]: {
-        invoke: { id: node.id, src: node.kind, onDone: { target: next, actions: [{ type: 'complete', params }] } },
+        invoke: { id: node.id, src: sourceOf(node), onDone: settle, onError: settle },
+        ...(idle.has(node.kind) ? { always: [halted] } : {}),
       },
     },
   }
 }
 
+/** Every loop has a machine of its own. */
+export function sourceOf(node: Node): string {
+  return node.kind === 'loop' ? `loop ${node.id}` : node.kind
+}
+
 /** Calls that wait for the same nodes, in one state that is left when all have settled. */
 function bundle(step: Step, next: string): { [key: string]: Json } {
-  const invoke: Json[] = step.nodes.map((id) => ({
-    id,
-    src: 'call',
-    onDone: {
+  const invoke: Json[] = step.nodes.map((id) => {
+    const params = { node: id }
+    const settle: Json = {
       actions: [
-        { type: 'complete', params: { node: id } },
-        { type: 'release', params: { node: id } },
+        { type: 'settle', params },
+        { type: 'release', params },
       ],
-    },
-  }))
+    }
+    return { id, src: 'call', onDone: settle, onError: settle }
+  })
+  const passOver: Json[] = step.nodes.map((id) => ({ type: 'passOver', params: { node: id } }))
   return {
     initial: 'blocked',
     states: {
-      blocked: { always: [{ guard: { type: 'ready', params: { node: step.nodes[0] as string } }, target: 'running' }] },
+      blocked: {
+        always: [
+          { guard: 'halted', target: next, actions: passOver },
+          { guard: { type: 'ready', params: { node: step.nodes[0] as string } }, target: 'running' },
+        ],
+      },
       running: { invoke, always: [{ guard: { type: 'settled', params: { nodes: step.nodes } }, target: next }] },
     },
   }

@@ -1,9 +1,10 @@
-import { type AnyActorLogic, type AnyStateMachine, assign, createMachine, enqueueActions, StateMachine } from 'xstate'
+import { type AnyActorLogic, type AnyStateMachine, createMachine } from 'xstate'
 import { inert } from '../../machines/inert.ts'
 import { AetherisError } from '../base/error.ts'
+import { toJson } from '../base/json.ts'
 import { limits } from '../base/limits.ts'
-import { deferAction } from './deferred.ts'
-import { named } from './purity.ts'
+import { durableActions, durableGuard, type Part, spawning } from './durable-action.ts'
+import { computing } from './purity.ts'
 
 /**
  * Makes a hand-written XState machine durable without changing it: rebuilds it from its own config and
@@ -13,71 +14,111 @@ import { named } from './purity.ts'
  * the snapshot, and the runtime performs them.)
  */
 
-type Part = Record<string, unknown>
+export interface DurableMachine {
+  machine: AnyStateMachine
+  /** What its promise actors, and those of its child machines, go by: names of sources, and ids of invokes. */
+  promises: ReadonlySet<string>
+}
 
 /** @throws AetherisError MACHINE_UNSUPPORTED naming what cannot be made durable and where. */
-export function makeDurable(machine: AnyStateMachine): AnyStateMachine {
+export function makeDurable(machine: AnyStateMachine): DurableMachine {
   const known = rebuilt.get(machine)
   if (known !== undefined) return known
-  const { actors, actions, guards, delays } = machine.implementations as unknown as Record<string, Part>
-  const rebuild = new Rebuild(machine.id, delays ?? {})
-  const durable = createMachine(
-    rebuild.state(machine.config as Part, []) as never,
-    {
-      actors: mapValues(actors, (logic, name) => rebuild.actor(logic, `actor "${name}"`)),
-      actions: mapValues(actions, (action, name) => rebuild.action(action, `action "${name}"`)),
-      guards: mapValues(guards, (guard, name) => rebuild.pure(guard, `guard "${name}"`)),
-      delays,
-    } as never,
-  ) as AnyStateMachine
+  const durable = new Rebuild(machine).all()
   rebuilt.set(machine, durable)
   return durable
 }
 
-const rebuilt = new WeakMap<AnyStateMachine, AnyStateMachine>()
+/** XState's own mark, since a machine may come from another copy of XState. */
+export function isMachine(value: unknown): value is AnyStateMachine {
+  return typeof value === 'object' && value !== null && '__xstatenode' in value
+}
+
+const rebuilt = new WeakMap<AnyStateMachine, DurableMachine>()
+
+/** A name, since XState finds nameless actors by ids that must not have dots in them. */
+const sleep = 'aetheris.sleep'
 
 class Rebuild {
-  private readonly machine: string
+  private readonly original: AnyStateMachine
   private readonly delays: Part
+  private readonly promises = new Set<string>()
 
-  constructor(machine: string, delays: Part) {
-    this.machine = machine
-    this.delays = delays
+  constructor(original: AnyStateMachine) {
+    this.original = original
+    this.delays = original.implementations.delays as Part
+  }
+
+  all(): DurableMachine {
+    const { actors, actions, guards } = this.original.implementations as unknown as Record<string, Part>
+    const implementations = {
+      actors: {
+        ...mapValues(actors, (logic, name) => this.actor(logic, `actor "${name}"`, name)),
+        [sleep]: inert('sleep'),
+      },
+      actions: mapValues(actions, (action, name) => durableActions(action, `action "${name}"`, this.refuse)),
+      guards: mapValues(guards, (guard, name) => durableGuard(guard, `guard "${name}"`)),
+    }
+    const config = this.state(this.original.config as Part, [])
+    const machine = createMachine(config as never, implementations as never) as AnyStateMachine
+    this.checkHistory(machine)
+    return { machine, promises: this.promises }
   }
 
   /** A state node's config, and those below it. */
-  state(config: Part, path: string[]): Part {
-    const copy: Part = { ...config }
+  private state(config: Part, path: string[]): Part {
     const at = path.length === 0 ? 'the root' : `state "${path.join('.')}"`
-    copy['entry'] = this.actions(config['entry'], `entry action of ${at}`)
-    copy['exit'] = this.actions(config['exit'], `exit action of ${at}`)
-    copy['on'] = mapValues(config['on'] as Part, (value, event) => this.transitions(value, `on "${event}" of ${at}`))
-    copy['always'] = this.transitions(config['always'], `always of ${at}`)
-    copy['onDone'] = this.transitions(config['onDone'], `onDone of ${at}`)
-    copy['output'] = this.pure(config['output'], `output of ${at}`)
-    if (path.length === 0) {
-      copy['context'] = this.pure(config['context'], 'context of the machine')
-      copy['options'] = { maxIterations: limits.microstepsMax, ...(config['options'] as Part) }
+    const { after, ...others } = config
+    return withoutUndefined({
+      ...others,
+      ...(path.length === 0 ? this.root(config) : { output: computing(config['output'], `output of ${at}`) }),
+      entry: this.actions(config['entry'], `entry action of ${at}`),
+      exit: this.actions(config['exit'], `exit action of ${at}`),
+      on: mapValues(config['on'] as Part, (value, event) => this.transitions(value, `on "${event}" of ${at}`)),
+      always: this.transitions(config['always'], `always of ${at}`),
+      onDone: this.transitions(config['onDone'], `onDone of ${at}`),
+      initial: this.transitions(config['initial'], `initial of ${at}`),
+      route: this.transitions(config['route'], `route of ${at}`),
+      states: mapValues(config['states'] as Part, (value, key) => this.state(value as Part, [...path, key])),
+      invoke: [...this.invokes(config['invoke'], at), ...this.timers(after as Part | undefined, path, at)],
+    })
+  }
+
+  private root({ context, output, options }: Part): Part {
+    return {
+      context: this.context(context),
+      output: this.output(output),
+      options: { maxIterations: limits.microstepsMax, ...(options as Part) },
     }
-    copy['states'] = mapValues(config['states'] as Part, (value, key) => this.state(value as Part, [...path, key]))
-    copy['invoke'] = [
-      ...this.invokes(config['invoke'], at),
-      ...this.timers(config['after'] as Part | undefined, path, at),
-    ]
-    delete copy['after']
-    return withoutUndefined(copy)
+  }
+
+  /** One context is shared by all jobs of the machine where it is not made by a function, so it must not change. */
+  private context(value: unknown): unknown {
+    if (typeof value === 'function') return spawning(value, 'context of the machine', this.refuse)
+    return value === undefined
+      ? undefined
+      : toJson(value, `The context of machine "${this.original.id}"`, 'MACHINE_UNSUPPORTED')
+  }
+
+  private output(value: unknown): unknown {
+    const json = (output: unknown) =>
+      output === undefined ? undefined : toJson(output, `The output of machine "${this.original.id}"`)
+    const compute = computing(value, 'output of the machine')
+    return typeof compute === 'function' ? (...args: unknown[]) => json(compute(...args)) : json(value)
   }
 
   private invokes(value: unknown, at: string): Part[] {
     return asArray(value).map((each) => {
       const config = each as Part
-      const where = `invoke ${typeof config['src'] === 'string' ? `"${config['src']}" ` : ''}in ${at}`
+      const { src, id } = config
+      const where = `invoke ${typeof src === 'string' ? `"${src}" ` : ''}in ${at}`
       if (config['onSnapshot'] !== undefined)
         this.refuse(`${where} has onSnapshot, whose events are not in the history`)
+      if (typeof id === 'string') this.promises.add(id)
       return withoutUndefined({
         ...config,
-        src: typeof config['src'] === 'string' ? config['src'] : this.actor(config['src'], where),
-        input: this.pure(config['input'], `input of ${where}`),
+        src: typeof src === 'string' ? src : this.actor(src, where),
+        input: computing(config['input'], `input of ${where}`),
         onDone: this.transitions(config['onDone'], `onDone of ${where}`),
         onError: this.transitions(config['onError'], `onError of ${where}`),
       })
@@ -88,17 +129,23 @@ class Rebuild {
   private timers(after: Part | undefined, path: string[], at: string): Part[] {
     return Object.entries(after ?? {}).map(([delay, transitions]) => ({
       id: ['after', delay, ...path].join('.'),
-      src: inert('sleep'),
-      input: (args: unknown) => ({ ms: this.delayMs(delay, args, at) }),
+      src: sleep,
+      input: this.sleepInput(delay, at),
       onDone: this.transitions(transitions, `after ${delay} of ${at}`),
     }))
   }
 
-  private delayMs(delay: string, args: unknown, at: string): number {
-    const given = this.delays[delay] ?? delay
-    const ms = typeof given === 'function' ? named(`delay "${delay}"`, () => given(args)) : Number(given)
-    if (Number.isFinite(ms) && ms >= 0) return Math.round(ms)
-    return this.refuse(`the delay "${delay}" of ${at} is ${String(ms)}; it must be a number of milliseconds from 0`)
+  private sleepInput(delay: string, at: string): unknown {
+    const given = computing(this.delays[delay] ?? delay, `delay "${delay}"`)
+    if (typeof given !== 'function') return { ms: this.delayMs(given, delay, at) }
+    return (args: unknown) => ({ ms: this.delayMs(given(args), delay, at) })
+  }
+
+  private delayMs(given: unknown, delay: string, at: string): number {
+    const ms = Number(given)
+    if (ms >= 0 && ms <= limits.delayMsMax) return Math.round(ms)
+    const expected = `a number of milliseconds from 0 to ${limits.delayMsMax}`
+    return this.refuse(`the delay "${delay}" of ${at} is ${String(given)}; it must be ${expected}`)
   }
 
   private transitions(value: unknown, where: string): unknown {
@@ -107,57 +154,55 @@ class Rebuild {
     const config = value as Part
     return withoutUndefined({
       ...config,
-      guard: this.pure(config['guard'], `guard of ${where}`),
+      guard: durableGuard(config['guard'], `guard of ${where}`),
       actions: this.actions(config['actions'], `action of ${where}`),
     })
   }
 
   private actions(value: unknown, where: string): unknown {
-    if (value === undefined) return undefined
-    return Array.isArray(value) ? value.map((each) => this.action(each, where)) : this.action(value, where)
+    return durableActions(value, where, this.refuse)
   }
 
-  action(value: unknown, where: string): unknown {
-    if (typeof value !== 'function') return value // a name, with or without params
-    const builtin = value as unknown as Part
-    switch (builtin['type']) {
-      case 'xstate.assign':
-        return assign(this.assignment(builtin['assignment'], where) as never)
-      case 'xstate.enqueueActions':
-        return enqueueActions(this.pure(builtin['collect'], where) as never)
-      case 'xstate.raise':
-      case 'xstate.sendTo':
-        if (builtin['delay'] !== undefined)
-          this.refuse(`${where} sends with a delay; use after, which is kept as a durable timer`)
-        return value
-      default:
-        return 'resolve' in value ? value : deferAction(value as (...args: unknown[]) => unknown)
+  private actor(value: unknown, where: string, name?: string): unknown {
+    if (isMachine(value)) {
+      const { machine, promises } = makeDurable(value)
+      for (const each of promises) this.promises.add(each)
+      return machine
     }
-  }
-
-  private assignment(value: unknown, where: string): unknown {
-    if (typeof value === 'function') return this.pure(value, where)
-    return mapValues(value as Part, (each, key) => this.pure(each, `${where} to "${key}"`))
-  }
-
-  /** A function that only computes; wrapped so that it can be named when it reads the world. */
-  pure(value: unknown, where: string): unknown {
-    if (typeof value !== 'function' || 'check' in value) return value // and(), or(), not(), stateIn() name others
-    return (...args: unknown[]) => named(where, () => value(...args))
-  }
-
-  actor(value: unknown, where: string): unknown {
-    if (value instanceof StateMachine) return makeDurable(value as AnyStateMachine)
     const logic = value as AnyActorLogic
-    if (isPromiseLogic(logic)) return inert('promise', logic)
+    if (isPromiseLogic(logic)) {
+      if (name !== undefined) this.promises.add(name)
+      return inert('promise', logic, name)
+    }
     if (isReducerLogic(logic)) return logic
     return this.refuse(
       `${where} is a callback or observable actor, whose events are not in the history; use a promise actor, or send signals to the job`,
     )
   }
 
-  private refuse(why: string): never {
-    throw new AetherisError('MACHINE_UNSUPPORTED', `Machine "${this.machine}" cannot be made durable: ${why}.`)
+  /** XState keeps the history of a state by ids, and looks each up as a path of keys when it restores one. */
+  private checkHistory(machine: AnyStateMachine): void {
+    const nodes = [...(machine as unknown as { idMap: Map<string, { type: string }> }).idMap]
+    if (!nodes.some(([, { type }]) => type === 'history')) return
+    for (const [id, node] of nodes) {
+      if (!isFoundBy(machine, id, node))
+        this.refuse(
+          `it has a history state, and a state with the id "${id}", which cannot be found again; take the dots out of its id or key`,
+        )
+    }
+  }
+
+  /** An arrow, so that it can be handed on. */
+  private readonly refuse = (why: string): never => {
+    throw new AetherisError('MACHINE_UNSUPPORTED', `Machine "${this.original.id}" cannot be made durable: ${why}.`)
+  }
+}
+
+function isFoundBy(machine: AnyStateMachine, id: string, node: unknown): boolean {
+  try {
+    return machine.getStateNodeById(id) === node
+  } catch {
+    return false
   }
 }
 

@@ -1,88 +1,181 @@
-import { type AnyStateMachine, assign, setup, stopChild } from 'xstate'
+import { type AnyStateMachine, assign, enqueueActions, setup, stopChild } from 'xstate'
 import { inert } from '../../machines/inert.ts'
+import { type LoopContext, type LoopInput, loopOf } from '../../machines/loop.ts'
 import { type MapInput, mapMachine } from '../../machines/map.ts'
-import { AetherisError } from '../base/error.ts'
+import type { Halt, PlanOutcome, Stopped } from '../../machines/outcome.ts'
+import { AetherisError, type ErrorData } from '../base/error.ts'
 import type { Json } from '../base/json.ts'
 import { limits } from '../base/limits.ts'
 import { holds } from '../graph/condition.ts'
-import type { Node, Scope, TaskGraph } from '../graph/graph.ts'
+import type { Body, Node, NodeOf, Scope, TaskGraph } from '../graph/graph.ts'
 import { dependencies } from '../graph/order.ts'
+import type { Results } from '../graph/result.ts'
 import { resolve } from '../graph/template.ts'
-import { compile, type MachineDefinition } from './compile.ts'
+import { compile, type MachineDefinition, sourceOf } from './compile.ts'
+import { compensationsOf, resultOf, type Settled } from './settle.ts'
 
-/** How a node of a plan ended. */
-export type NodeResult = { status: 'completed'; output: Json } | { status: 'skipped' } | { status: 'timedOut' }
-
-export interface PlanContext {
+/** What a plan's machine begins with. */
+export interface PlanInput {
   input: Json
-  /** By node id; only nodes that have settled. */
-  nodes: Readonly<Record<string, NodeResult>>
+  /** What earlier plans of the job have come to. */
+  results: Results
+  /** Of a plan inside a loop. */
+  state?: Json
+  iteration?: number
+}
+
+export interface PlanContext extends Omit<PlanInput, 'results'> {
+  /** By node id, in the order in which they settled. */
+  nodes: Results
+  /** What parts of the plan have left to be undone, by node. */
+  undo: Readonly<Record<string, PlanOutcome['undo']>>
+  /** Nothing more is begun. */
+  halted?: Stopped
+  /** The node that failed the plan, and how. */
+  failure?: { node: string; error: ErrorData }
 }
 
 /** What the inert actor of a call is given. */
 export interface CallRequest {
   tool: string
   input: Json
-  retry?: Extract<Node, { kind: 'call' }>['retry']
+  retry?: NodeOf<'call'>['retry']
   timeoutMs?: number
+  deadlineMs?: number
+  approval?: NodeOf<'call'>['approval']
 }
 
-/** What the runtime answers the inert actor of a wait. */
-export type WaitAnswer = { payload: Json } | { timedOut: true }
+/** What the inert actor of a spawn is given. */
+export interface SpawnRequest {
+  agent: string
+  input: Json
+  detach: boolean
+  onParentEnd: 'cancel' | 'terminate' | 'abandon'
+  deadlineMs?: number
+}
 
 type NodeParams = { node: string }
 
 /** Turns a definition into the machine that runs: binds the fixed set of names that a definition may use. */
-export function hydrate(definition: MachineDefinition, graph: TaskGraph): AnyStateMachine {
+export function hydrate(definition: MachineDefinition, graph: Body | TaskGraph): AnyStateMachine {
   const nodes = new Map(graph.nodes.map((node) => [node.id, node]))
   const needs = new Map(graph.nodes.map((node) => [node.id, dependencies(node)]))
   const isReady = (context: PlanContext, node: string) => (needs.get(node) ?? []).every((need) => need in context.nodes)
+  /** Parts with a machine of their own have to be told when the plan is halted. */
+  const parts = graph.nodes.filter(({ kind }) => kind === 'map' || kind === 'loop').map(({ id }) => id)
   const machine = setup({
-    types: { context: {} as PlanContext, input: {} as Json, output: {} as Json },
-    actors: { call: inert('call'), wait: inert('wait'), sleep: inert('sleep'), map: mapMachine },
+    types: { context: {} as PlanContext, input: {} as PlanInput, output: {} as PlanOutcome, events: {} as Halt },
+    actors: {
+      ...{ call: inert('call'), wait: inert('wait'), sleep: inert('sleep'), spawn: inert('spawn'), map: mapMachine },
+      ...(loopsOf(graph) as Record<never, never>),
+    },
     guards: {
+      halted: ({ context }) => context.halted !== undefined,
       ready: ({ context }, { node }: NodeParams) => isReady(context, node),
-      unwanted: ({ context }, { node }: NodeParams) => {
-        const when = nodes.get(node)?.when
-        return when !== undefined && isReady(context, node) && !holds(when, scopeOf(context))
-      },
+      unwanted: ({ context }, { node }: NodeParams) =>
+        isReady(context, node) && isUnwanted(nodes.get(node) as Node, scopeOf(context)),
       settled: ({ context }, params: { nodes: string[] }) => params.nodes.every((node) => node in context.nodes),
     },
     actions: {
-      skip: assign(({ context }, { node }: NodeParams) => settle(context, node, { status: 'skipped' })),
-      complete: assign(({ context, event }, { node }: NodeParams) =>
-        settle(context, node, resultOf(nodes.get(node) as Node, (event as unknown as { output: Json }).output)),
+      skip: assign(({ context }, { node }: NodeParams) => kept(context, node, { result: { status: 'skipped' } })),
+      passOver: assign(({ context }, { node }: NodeParams) =>
+        node in context.nodes ? {} : kept(context, node, { result: { status: 'cancelled' } }),
       ),
+      choose: assign(({ context }, { node }: NodeParams) => {
+        const output = chosen(nodes.get(node) as NodeOf<'choose'>, scopeOf(context)) as string
+        return kept(context, node, { result: { status: 'completed', output } })
+      }),
+      settle: enqueueActions(({ context, event, enqueue, self }, { node }: NodeParams) => {
+        const found = nodes.get(node) as Node
+        const settled = resultOf(found, event, scopeOf(context))
+        const fails = settled.result.status === 'failed' && context.halted === undefined && !goesOn(found)
+        enqueue.assign(kept(context, node, settled))
+        if (!fails) return
+        enqueue.assign({ halted: 'failed', failure: { node, error: (settled.result as { error: ErrorData }).error } })
+        for (const part of running(self, parts))
+          if (part !== node) enqueue.sendTo(part, { type: 'plan.halt', why: 'failed' })
+      }),
+      halt: enqueueActions(({ context, event, enqueue, self }) => {
+        if (context.halted !== undefined) return
+        enqueue.assign({ halted: event.why })
+        for (const part of running(self, parts)) enqueue.sendTo(part, event)
+      }),
       release: stopChild((_, { node }: NodeParams) => node),
     },
   })
   const config = withInputs(definition.config, nodes) as Parameters<typeof machine.createMachine>[0]
   return machine.createMachine({
     ...config,
-    context: ({ input }: { input: Json }) => ({ input, nodes: {} }),
-    output: ({ context }: { context: PlanContext }) => resolve(graph.output, scopeOf(context)) ?? null,
+    context: ({ input: { results, ...input } }: { input: PlanInput }) => ({ ...input, nodes: results, undo: {} }),
+    output: ({ context }: { context: PlanContext }) => planOutcome(graph, context),
   } as typeof config)
 }
 
-function settle(context: PlanContext, node: string, result: NodeResult): Partial<PlanContext> {
-  return { nodes: { ...context.nodes, [node]: result } }
+function kept(context: PlanContext, node: string, { result, undo }: Settled): Partial<PlanContext> {
+  const nodes = { ...context.nodes, [node]: result }
+  return undo === undefined || undo.length === 0 ? { nodes } : { nodes, undo: { ...context.undo, [node]: undo } }
 }
 
-function resultOf(node: Node, output: Json): NodeResult {
-  if (node.kind !== 'wait') return { status: 'completed', output }
-  const answer = output as unknown as WaitAnswer
-  return 'timedOut' in answer ? { status: 'timedOut' } : { status: 'completed', output: answer.payload }
+function goesOn(node: Node): boolean {
+  return 'onFailure' in node && node.onFailure === 'continue'
 }
 
-/** Outputs by node; a skipped or timed-out node has none. */
-export function scopeOf(context: PlanContext): Scope {
+/** Those of some children that are there now. */
+function running(self: { getSnapshot(): unknown }, ids: readonly string[]): string[] {
+  const { children } = self.getSnapshot() as { children?: Record<string, { getSnapshot(): { status: string } }> }
+  return ids.filter((id) => children?.[id]?.getSnapshot().status === 'active')
+}
+
+function isUnwanted(node: Node, scope: Scope): boolean {
+  if (node.when !== undefined && !holds(node.when, scope)) return true
+  return node.kind === 'choose' && chosen(node, scope) === undefined
+}
+
+function chosen({ cases, otherwise }: NodeOf<'choose'>, scope: Scope): string | undefined {
+  return cases.find(({ when }) => holds(when, scope))?.name ?? otherwise
+}
+
+/** What a plan comes to as it stands. */
+export function planOutcome(graph: Body | TaskGraph, context: PlanContext): PlanOutcome {
+  const { halted, failure, nodes } = context
+  const revise = 'revise' in graph ? graph.revise : undefined
+  const failed = graph.nodes.find(({ id }) => id === failure?.node)
+  const undoes = halted !== undefined && !(failed !== undefined && 'onFailure' in failed && failed.onFailure === 'fail')
+  const asksAgain = (halted === undefined ? revise?.onSettled : halted === 'failed' && revise?.onFailure) ?? false
+  const isPart = 'iteration' in context
   return {
-    input: context.input,
+    output: halted === undefined ? (resolve(graph.output, scopeOf(context)) ?? null) : null,
+    results: nodes,
+    asksAgain,
+    // A part of a plan tells in any case, for it may be undone later.
+    undo: undoes || asksAgain || isPart ? compensationsOf(graph, context, scopeOf(context)) : [],
+    ...(halted === undefined ? {} : { stopped: halted }),
+    ...(failure === undefined ? {} : { error: failure.error }),
+  }
+}
+
+/** Outputs by node; only a completed one has any. */
+export function scopeOf({ input, nodes, state, iteration }: PlanContext): Scope {
+  return {
+    input,
+    ...(state === undefined ? {} : { state }),
+    ...(iteration === undefined ? {} : { iteration }),
     output(node) {
-      const result = context.nodes[node]
+      const result = nodes[node]
       return result?.status === 'completed' ? result.output : undefined
     },
   }
+}
+
+function loopsOf(graph: Body): Record<string, AnyStateMachine> {
+  const loops = graph.nodes.filter((node) => node.kind === 'loop')
+  return Object.fromEntries(
+    loops.map((node) => {
+      const isOver = ({ input, state, iteration }: LoopContext) =>
+        holds(node.until, { input, state, iteration, output: () => undefined })
+      return [sourceOf(node), loopOf({ body: hydrate(compile(node.body), node.body), isOver })]
+    }),
+  )
 }
 
 /** Gives each invoke of a definition the function that fills in its node's input. */
@@ -108,21 +201,45 @@ function requestOf(node: Node, scope: Scope): unknown {
       return { signal: node.signal, ...(node.timeoutMs === undefined ? {} : { timeoutMs: node.timeoutMs }) }
     case 'sleep':
       return { ms: node.ms }
+    case 'spawn':
+      return spawnRequest(node, scope)
+    case 'loop':
+      return loopRequest(node, scope)
+    case 'choose':
+      return undefined
   }
 }
 
-type Call = Extract<Node, { kind: 'call' | 'map' }>
-
-function callRequest(node: Call, scope: Scope): CallRequest {
+function callRequest(node: NodeOf<'call' | 'map'>, scope: Scope): CallRequest {
+  const { tool, input, retry, timeoutMs, deadlineMs, approval } = node
   return {
-    tool: node.tool,
-    input: resolve(node.input, scope) ?? null,
-    ...(node.retry === undefined ? {} : { retry: node.retry }),
-    ...(node.timeoutMs === undefined ? {} : { timeoutMs: node.timeoutMs }),
+    tool,
+    input: resolve(input, scope) ?? null,
+    ...(retry === undefined ? {} : { retry }),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(deadlineMs === undefined ? {} : { deadlineMs }),
+    ...(approval === undefined ? {} : { approval }),
   }
 }
 
-function mapRequest(node: Extract<Node, { kind: 'map' }>, scope: Scope): MapInput {
+function spawnRequest(
+  { agent, input, detach = false, onParentEnd, deadlineMs }: NodeOf<'spawn'>,
+  scope: Scope,
+): SpawnRequest {
+  return {
+    agent,
+    input: resolve(input, scope) ?? null,
+    detach,
+    onParentEnd: onParentEnd ?? (detach ? 'abandon' : 'cancel'),
+    ...(deadlineMs === undefined ? {} : { deadlineMs }),
+  }
+}
+
+function loopRequest({ start, max, onMax }: NodeOf<'loop'>, scope: Scope): LoopInput {
+  return { input: scope.input, state: resolve(start, scope) ?? null, max, stopsAtMax: onMax === 'stop' }
+}
+
+function mapRequest(node: NodeOf<'map'>, scope: Scope): MapInput {
   const items = resolve(node.over, scope)
   if (!Array.isArray(items)) {
     throw new AetherisError(
@@ -138,6 +255,8 @@ function mapRequest(node: Extract<Node, { kind: 'map' }>, scope: Scope): MapInpu
   }
   return {
     concurrency: node.concurrency ?? 10,
+    collect: node.onItemFailure === 'collect',
+    undoable: node.compensate !== undefined,
     items: items.map((item, index) => callRequest(node, { ...scope, item, index })),
   }
 }

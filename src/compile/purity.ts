@@ -8,41 +8,61 @@ import { AetherisError } from '../base/error.ts'
  * by name) shows up as a divergence when the history is replayed.
  */
 
-/** The function of the machine that is running, e.g. `guard "isLate"`; set by the wrappers of durable.ts. */
+/** The function of the machine that is running, e.g. `guard "isLate"`. */
 let running: string | undefined
+/** The functions that the step has called. */
+let called = new Set<string>()
 let violation: string | undefined
 
 /** Runs `body` as `name`, so that a violation can be put down to it. */
 export function named<T>(name: string, body: () => T): T {
   const outer = running
   running = name
+  called.add(name)
   try {
     return body()
+  } catch (error) {
+    if (error instanceof TypeError && writesFrozen.test(error.message))
+      violation ??= `${name} changed something in place (${error.message})`
+    throw error
   } finally {
     running = outer
   }
 }
 
-/**
- * Runs a step of `machine` with the world out of reach.
- * Returns MACHINE_IMPURE, naming the function and what it read, where the step tried to; also if the machine
- * swallowed the error that this raised inside.
- */
-export function pure(machine: string, step: () => void): AetherisError | undefined {
+/** What JavaScript says to whoever writes to a frozen context or event. */
+const writesFrozen = /read only|not extensible|Cannot (delete|redefine) property/
+
+/** `value` as it is, or where it is a function that computes, one that runs as `name`. */
+export function computing(value: unknown, name: string): unknown {
+  return typeof value === 'function' ? (...args: unknown[]) => named(name, () => value(...args)) : value
+}
+
+/** What is known of a step after it. */
+export interface Purity {
+  /** The machine's functions that it called, by name. */
+  called: readonly string[]
+  /** MACHINE_IMPURE where one of them tried to read the world; also if the machine swallowed the error of that. */
+  violation: AetherisError | undefined
+}
+
+/** Runs a step of `machine` with the world out of reach. */
+export function pure(machine: string, step: () => void): Purity {
   violation = undefined
+  called = new Set()
   const restore = seal()
   try {
     step()
   } finally {
     restore()
   }
-  return violation === undefined ? undefined : impure(machine, violation)
+  return { called: [...called], violation: violation === undefined ? undefined : impure(machine, violation) }
 }
 
 function impure(machine: string, what: string): AetherisError {
   return new AetherisError(
     'MACHINE_IMPURE',
-    `Machine "${machine}": ${what} while deciding a step. A machine is a function of its events: let an invoked actor read it and take it from the event that brings the result.`,
+    `Machine "${machine}": ${what} while deciding a step. A machine is a function of its events: let an invoked actor read the world, take what it found from the event that brings the result, and assign new values.`,
   )
 }
 
@@ -60,16 +80,20 @@ const noNow = forbidden('the clock (new Date)')
 const SealedDate = new Proxy(RealDate, {
   apply: () => noNow(),
   construct: (target, args) => (args.length === 0 ? noNow() : Reflect.construct(target, args)),
-  get: (target, key) => (key === 'now' ? forbidden('the clock (Date.now)') : Reflect.get(target, key)),
 })
 
 const seals: [object, string, unknown][] = [
   [globalThis, 'Date', SealedDate],
+  // For those who have taken hold of Date before.
+  [RealDate, 'now', forbidden('the clock (Date.now)')],
   [Math, 'random', forbidden('randomness (Math.random)')],
   [performance, 'now', forbidden('the clock (performance.now)')],
   [crypto, 'randomUUID', forbidden('randomness (crypto.randomUUID)')],
   [crypto, 'getRandomValues', forbidden('randomness (crypto.getRandomValues)')],
   [globalThis, 'fetch', forbidden('the network (fetch)')],
+  [globalThis, 'setTimeout', forbidden('a timer (setTimeout)')],
+  [globalThis, 'setInterval', forbidden('a timer (setInterval)')],
+  [globalThis, 'setImmediate', forbidden('a timer (setImmediate)')],
 ]
 
 /** Puts the seals on and returns what takes them off again; own properties are put back as they were. */

@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import { AetherisError } from '../base/error.ts'
 import type { Json } from '../base/json.ts'
+import { approvalSchema, verdict } from './approval.ts'
+import { budgetLimit, budgetSchema } from './budget.ts'
 
 /**
  * The facts of a job's history: one schema a type, past tense, dotted.
@@ -15,9 +17,18 @@ const id = z.string().min(1)
 const count = z.int().min(0)
 const error = z.strictObject({ name: z.string(), message: z.string(), code: z.string().optional() })
 const who = { by: z.string().optional(), reason: z.string().optional() }
+/** What an attempt has cost, in the units of the agent. */
+const cost = count.optional()
 
-/** Why an attempt was made: a retry after a failure, or again after a crash. */
-const attemptCause = z.enum(['retry', 'recovery'])
+/** Why an attempt was made: after a failure, after a crash, or since the one before is known to have done nothing. */
+const attemptCause = z.enum(['retry', 'recovery', 'resolved'])
+
+/** Why nobody knows how an attempt ended. */
+const unknownReason = z.enum(['crash', 'timeout', 'cancelled'])
+
+const timerPurpose = z.enum(['sleep', 'timeout', 'retry', 'deadline', 'approval', 'escalation', 'grace', 'budget'])
+/** What a timer is for. */
+export type TimerPurpose = z.infer<typeof timerPurpose>
 
 export const effectClass = z.enum(['read', 'idempotent', 'once'])
 /** What may be done when an attempt has no recorded outcome: `read` and `idempotent` again, `once` never by itself. */
@@ -34,36 +45,84 @@ export const eventData = {
     machine: z.string().optional(),
     /** Where the agent's definition was loaded from, for tools that come back later. */
     source: z.string().optional(),
+    /** The node of another job that started this one. */
+    parent: z.strictObject({ jobId: id, effect: id }).optional(),
+    budget: budgetSchema.optional(),
+    /** How long a job that is ending waits for what is under way. */
+    graceMs: count,
   }),
   'plan.adopted': z.strictObject({ graph: json, hash: z.string() }),
-  'node.completed': z.strictObject({ effect: id, attempt: count, output: json }),
-  'node.failed': z.strictObject({ effect: id, attempt: count, error }),
+  'plan.revised': z.strictObject({ graph: json, hash: z.string(), round: count }),
+  'plan.revision_requested': z.strictObject(who),
+  'node.completed': z.strictObject({ effect: id, attempt: count, output: json, cost }),
+  'node.failed': z.strictObject({ effect: id, attempt: count, error, cost }),
   'signal.received': z.strictObject({ name: id, payload: json, message: id }),
   'timer.fired': z.strictObject({ timer: id }),
   'job.paused': z.strictObject(who),
-  'job.resumed': z.strictObject(who),
+  'job.resumed': z.strictObject({ ...who, budget: budgetSchema.optional() }),
+  'job.restarted': z.strictObject({ ...who, node: id }),
+  'job.cancel_requested': z.strictObject({ ...who, graceMs: count.optional() }),
+  'job.terminated': z.strictObject(who),
+  'budget.exceeded': z.strictObject({ limit: budgetLimit, max: count, used: count }),
   // announcements
-  'plan.requested': z.strictObject({ planner: id }),
+  'plan.requested': z.strictObject({ planner: id, round: count }),
   'node.skipped': z.strictObject({ node: id }),
+  'node.chosen': z.strictObject({ node: id, case: id }),
   'node.waiting': z.strictObject({ effect: id, signal: id }),
   'node.withdrawn': z.strictObject({ effect: id }),
-  'timer.armed': z.strictObject({
-    timer: id,
-    effect: id,
-    purpose: z.enum(['sleep', 'timeout', 'retry']),
-    dueAt: count,
-  }),
+  /** Also an input, where what was under way has stopped. */
+  'node.cancelled': z.strictObject({ effect: id, attempt: count, cost }),
+  /** Without an effect it is the job's own. */
+  'timer.armed': z.strictObject({ timer: id, effect: id.optional(), purpose: timerPurpose, dueAt: count }),
+  'compensation.started': z.strictObject({ effects: z.array(id) }),
   'job.completed': z.strictObject({ output: json }),
   /** Also an input, where the runner gives up on a job. */
   'job.failed': z.strictObject({ error }),
-  /** Also an input: somebody asked for it. */
   'job.cancelled': z.strictObject(who),
   // notes
-  'node.started': z.strictObject({ effect: id, tool: id, class: effectClass, input: json }),
+  'node.started': z.strictObject({
+    effect: id,
+    tool: id,
+    class: effectClass,
+    input: json,
+    /** The tool can be asked how a call ended. */
+    reconciles: z.literal(true).optional(),
+  }),
   'node.attempted': z.strictObject({ effect: id, attempt: count, cause: attemptCause }),
-  'node.retried': z.strictObject({ effect: id, attempt: count, error, delayMs: count }),
-  'node.outcome_unknown': z.strictObject({ effect: id, attempt: count, reason: z.enum(['crash', 'timeout']) }),
+  'node.progressed': z.strictObject({ effect: id, attempt: count, progress: json }),
+  'node.retried': z.strictObject({ effect: id, attempt: count, error, delayMs: count, cost }),
+  'node.outcome_unknown': z.strictObject({ effect: id, attempt: count, reason: unknownReason, cost }),
+  'node.reconciled': z.strictObject({
+    effect: id,
+    attempt: count,
+    /** `absent`: the call surely did nothing, and never will. */
+    answer: z.enum(['completed', 'failed', 'absent', 'unknown']),
+    output: json.optional(),
+    error: error.optional(),
+  }),
+  'node.resolved': z.strictObject({
+    effect: id,
+    attempt: count,
+    as: z.enum(['completed', 'failed', 'again']),
+    output: json.optional(),
+    error: error.optional(),
+    by: id,
+    reason: id,
+  }),
   'node.late_result': z.strictObject({ effect: id, attempt: count, ok: z.boolean(), value: json }),
+  'approval.requested': z.strictObject({
+    effect: id,
+    tool: id,
+    input: json,
+    /** Of the tool and its input: an answer about anything else does not count. */
+    digest: id,
+    policy: approvalSchema,
+  }),
+  'approval.escalated': z.strictObject({ effect: id, to: z.array(id) }),
+  'approval.decided': z.strictObject({ ...who, effect: id, digest: id, option: id, verdict }),
+  'child.spawned': z.strictObject({ effect: id, jobId: id }),
+  /** Somebody asked for something that made no sense any more when the job got to it. */
+  'command.refused': z.strictObject({ command: id, message: id, why: id, by: z.string().optional() }),
   'job.recovered': z.strictObject({ epoch: count }),
 } as const
 
@@ -120,7 +179,7 @@ const schemas = new Map(
 )
 
 /** The types with which a job ends. */
-export const endTypes: ReadonlySet<string> = new Set(['job.completed', 'job.failed', 'job.cancelled'])
+export const endTypes: ReadonlySet<string> = new Set(['job.completed', 'job.failed', 'job.cancelled', 'job.terminated'])
 
 /**
  * Checks an event that was read from somewhere.

@@ -10,6 +10,8 @@ export interface Place {
   graph: object
   /** The map whose item and index may be used. */
   map?: object
+  /** What is undone here, whose output may be used. */
+  undoing?: object
 }
 
 /**
@@ -91,18 +93,58 @@ class Draft {
   private reference(target: RefTarget, path: Path, literal: boolean): Json {
     const { graph, form, scope } = target
     if (graph !== this.place.graph) {
-      const message = 'The reference belongs to another plan; use those that this graph gives.'
+      const message =
+        'The reference belongs to another plan. Use those that this graph gives; into a loop, pass values in its state.'
       throw planInvalid([problem('foreign_reference', path, message)])
     }
-    if (form !== '$ref' && scope !== this.place.map) {
-      const message = 'The item and the index of a map exist only in the function that makes its input.'
+    if ((form === '$item' || form === '$index') && scope !== this.place.map) {
+      const message = 'The item and the index of a map exist only in the functions that are given them.'
       throw planInvalid([problem('item_outside_map', path, message)])
+    }
+    if (form === '$output' && scope !== this.place.undoing) {
+      const message = 'The output that is to be undone exists only in the function that is given it.'
+      throw planInvalid([problem('form_out_of_place', path, message)])
     }
     if (literal) {
       const message =
         'An object with a key that starts with $ is kept as it is, so it cannot hold a reference; rename the key.'
       throw planInvalid([problem('bad_template', path, message)])
     }
-    return { [form]: [...target.path] }
+    return templateOf(target)
   }
+}
+
+function templateOf({ form, path, cases }: RefTarget): Json {
+  if (cases === undefined) return { [form]: [...path] }
+  const ways = Object.entries(cases.ways).map(([name, way]) => [name, narrowed(way, path)])
+  return { $case: [{ $ref: [cases.of] }, Object.fromEntries(ways)] }
+}
+
+const withPath: ReadonlySet<string> = new Set(['$ref', '$input', '$item', '$state', '$output'])
+
+/** The template of a part of what a template gives. */
+function narrowed(template: Template, path: Path): Template {
+  const [key, ...rest] = path
+  if (key === undefined) return template
+  if (typeof template !== 'object' || template === null) return nothing
+  const [form = '', ...others] = Object.keys(template)
+  const isForm = form.startsWith('$') && others.length === 0 && !Array.isArray(template)
+  const member = (template as Record<string, Template>)[isForm ? form : String(key)]
+  if (!isForm) return member === undefined ? nothing : narrowed(member, rest)
+  if (withPath.has(form)) return { [form]: [...(member as Json[]), ...path] }
+  if (form === '$literal') return { $literal: pick(member as Json, path) }
+  if (form !== '$case') return nothing
+  const [selector, ways] = member as [Json, Record<string, Template>]
+  return {
+    $case: [selector, Object.fromEntries(Object.entries(ways).map(([name, way]) => [name, narrowed(way, path)]))],
+  }
+}
+
+/** A template that never gives anything. */
+const nothing: Template = { $case: [null, {}] }
+
+function pick(value: Json, path: Path): Json {
+  let at: unknown = value
+  for (const key of path) at = typeof at === 'object' && at !== null ? (at as Record<string, unknown>)[key] : undefined
+  return (at as Json | undefined) ?? null
 }

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Issue } from '../base/error.ts'
 import type { Json } from '../base/json.ts'
 import { limits } from '../base/limits.ts'
+import { approvalSchema } from '../event/approval.ts'
 import { conditionIssues } from './condition.ts'
 import { templateIssues } from './template.ts'
 
@@ -12,7 +13,9 @@ import { templateIssues } from './template.ts'
 
 /** Where a node's input comes from. Any JSON, in which these objects are filled in:
  *  `{ "$ref": ["find", "urls", 0] }` an earlier node's output and a path into it, `{ "$input": ["topic"] }` the
- *  job's input, `{ "$item": [] }` and `{ "$index": [] }` the item of a map, `{ "$literal": … }` the value as it is. */
+ *  job's input, `{ "$item": [] }` and `{ "$index": [] }` the item of a map, `{ "$state": [] }` and `{ "$iteration": [] }`
+ *  what a loop goes on with, `{ "$output": [] }` what is to be undone, `{ "$case": [name, { … }] }` the member of that
+ *  name, `{ "$literal": … }` the value as it is. */
 export type Template = Json
 
 /** A question about earlier outputs with the answer true or false; total, never throws. */
@@ -54,8 +57,10 @@ export function isNodeId(id: string): boolean {
 
 export const illegalId =
   'A node id is a letter, then letters, digits, _ or -, at most 64 in all, and no name that JavaScript objects have; rename it.'
+const nodeId = z.string().refine(isNodeId, { params: { code: 'illegal_id' }, message: illegalId })
 const name = z.string().min(1).max(limits.idCharactersMax)
 const delayMs = z.int().min(0).max(limits.delayMsMax)
+const spanMs = z.int().min(1).max(limits.delayMsMax)
 
 /** How often and how soon a failed call is tried again. Delays grow by `factor`, with jitter, up to `maxDelayMs`. */
 export const retrySchema = z.strictObject({
@@ -63,20 +68,42 @@ export const retrySchema = z.strictObject({
   initialDelayMs: delayMs.optional(),
   factor: z.number().min(1).max(100).optional(),
   maxDelayMs: delayMs.optional(),
+  /** Names or codes of errors after which there is no further attempt. */
+  nonRetryable: z.array(name).max(100).optional(),
 })
 export type RetryPolicy = z.infer<typeof retrySchema>
 
 const base = {
-  id: z.string().refine(isNodeId, { params: { code: 'illegal_id' }, message: illegalId }),
+  id: nodeId,
   /** Nodes that must have settled first, beside those that are referenced. */
   after: z.array(z.string()).optional(),
   /** The node is skipped when this does not hold. */
   when: conditionSchema.optional(),
 }
-const callOptions = { retry: retrySchema.optional(), timeoutMs: z.int().min(1).max(limits.delayMsMax).optional() }
+
+const failing = {
+  /**
+   * What becomes of the job when the node fails. `compensate` (the default): what completed is undone where that is
+   * declared, latest first, and the job fails. `fail`: it fails without undoing. `continue`: the node has no output
+   * and the others go on.
+   */
+  onFailure: z.enum(['compensate', 'fail', 'continue']).optional(),
+  /** Time for the node with all its attempts and the pauses between. */
+  deadlineMs: spanMs.optional(),
+  /** The call that undoes the node; `{ "$output": [] }` stands for what it gave. It must be harmless when made twice. */
+  compensate: z.strictObject({ tool: name, input: template }).optional(),
+}
+
+const calling = {
+  retry: retrySchema.optional(),
+  /** Time for one attempt. */
+  timeoutMs: spanMs.optional(),
+  approval: approvalSchema.optional(),
+  ...failing,
+}
 
 export const nodeSchema = z.discriminatedUnion('kind', [
-  z.strictObject({ ...base, kind: z.literal('call'), tool: name, input: template, ...callOptions }),
+  z.strictObject({ ...base, kind: z.literal('call'), tool: name, input: template, ...calling }),
   z.strictObject({ ...base, kind: z.literal('wait'), signal: name, timeoutMs: delayMs.optional() }),
   z.strictObject({ ...base, kind: z.literal('sleep'), ms: delayMs }),
   z.strictObject({
@@ -88,23 +115,81 @@ export const nodeSchema = z.discriminatedUnion('kind', [
     input: template,
     /** Items under way at a time; default 10. */
     concurrency: z.int().min(1).max(limits.mapConcurrencyMax).optional(),
-    ...callOptions,
+    /** `fail` (the default): the first item that fails ends the map. `collect`: each item tells how it ended. */
+    onItemFailure: z.enum(['fail', 'collect']).optional(),
+    ...calling,
+  }),
+  z.strictObject({
+    ...base,
+    kind: z.literal('spawn'),
+    agent: name,
+    input: template,
+    /** The node completes with the child's id as soon as the child exists. Default: with its output. */
+    detach: z.boolean().optional(),
+    /** What becomes of a child that still runs when its parent ends. Default `cancel`; of a detached one `abandon`. */
+    onParentEnd: z.enum(['cancel', 'terminate', 'abandon']).optional(),
+    ...failing,
+  }),
+  z.strictObject({
+    ...base,
+    kind: z.literal('choose'),
+    /** The first whose condition holds gives its name as the output. */
+    cases: z.array(z.strictObject({ name: nodeId, when: conditionSchema })).max(100),
+    /** The output where none holds; without it the node is skipped. */
+    otherwise: nodeId.optional(),
+  }),
+  z.strictObject({
+    ...base,
+    kind: z.literal('loop'),
+    /** The first `$state`. */
+    start: template,
+    /** A plan of its own, run again and again; its output is the next `$state`. */
+    get body() {
+      return bodySchema
+    },
+    /** Ends the loop; `$state` is what the last iteration gave. */
+    until: conditionSchema,
+    max: z.int().min(1).max(limits.iterationsMax),
+    /** Where `max` iterations were not enough. `fail` is the default; `stop` completes with the last state. */
+    onMax: z.enum(['fail', 'stop']).optional(),
+    onFailure: failing.onFailure,
   }),
 ])
 export type Node = z.infer<typeof nodeSchema>
 export type NodeKind = Node['kind']
+export type NodeOf<K extends NodeKind> = Extract<Node, { kind: K }>
+
+const bodySchema = z.strictObject({
+  get nodes() {
+    return z.array(nodeSchema)
+  },
+  output: template,
+})
+/** A plan inside a plan: what a loop repeats. */
+export interface Body {
+  nodes: Node[]
+  output: Template
+}
 
 export const taskGraphSchema = z.strictObject({
   nodes: z.array(nodeSchema),
   /** What the job results in. */
   output: template,
+  /** When the planner is to be asked for the next plan, with the results so far. Default: never. */
+  revise: z.strictObject({ onSettled: z.boolean().optional(), onFailure: z.boolean().optional() }).optional(),
 })
 export type TaskGraph = z.infer<typeof taskGraphSchema>
 
-/** What a node's input and condition are resolved against. `undefined` stands for the output of a skipped node. */
+/** What templates and conditions are resolved against. `undefined` stands for the output of a node that has none. */
 export interface Scope {
   input: Json
   output(node: string): Json | undefined
+  /** Of a map. */
   item?: Json
   index?: number
+  /** Of a loop. */
+  state?: Json
+  iteration?: number
+  /** What is to be undone. */
+  undoing?: Json | undefined
 }

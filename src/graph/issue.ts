@@ -23,7 +23,11 @@ export type PlanIssueCode =
   | 'cycle'
   | 'unknown_tool'
   | 'unknown_signal'
+  | 'unknown_agent'
   | 'item_outside_map'
+  | 'form_out_of_place'
+  | 'too_many_loops'
+  | 'settled_id'
   | 'foreign_reference'
   | 'plan_closed'
 

@@ -1,7 +1,7 @@
 import { assert } from '../base/error.ts'
 import { chains } from './chains.ts'
-import { conditionReferences } from './condition.ts'
-import type { Node, TaskGraph } from './graph.ts'
+import type { Body, Node } from './graph.ts'
+import { placesOf } from './parts.ts'
 import { references } from './template.ts'
 
 /** The order that a plan asks for, and its lanes. Nothing here recurses: a chain may be 10,000 nodes long. */
@@ -9,21 +9,19 @@ import { references } from './template.ts'
 /** The nodes that must have settled before `node` can begin: those it refers to, and those it names in `after`. */
 export function dependencies(node: Node): string[] {
   const ids = new Set(node.after ?? [])
-  const templates = node.kind === 'call' ? [node.input] : node.kind === 'map' ? [node.over, node.input] : []
-  for (const template of templates) for (const id of references(template)) ids.add(id)
-  if (node.when !== undefined) for (const id of conditionReferences(node.when)) ids.add(id)
+  for (const { template, orders } of placesOf(node)) if (orders) for (const id of references(template)) ids.add(id)
   return [...ids]
 }
 
 /** By node id, the nodes that wait for it. A dependency on a node that is not in the graph is left out. */
-export function dependents(graph: TaskGraph): Map<string, string[]> {
+export function dependents(graph: Body): Map<string, string[]> {
   const waiting = new Map<string, string[]>(graph.nodes.map(({ id }) => [id, []]))
   for (const node of graph.nodes) for (const id of dependencies(node)) waiting.get(id)?.push(node.id)
   return waiting
 }
 
 /** Node ids, each after all that it depends on; nodes in a cycle, or behind one, are left over (Kahn 1962). */
-function sort(graph: TaskGraph): { order: string[]; left: Map<string, number> } {
+function sort(graph: Body): { order: string[]; left: Map<string, number> } {
   const waiting = dependents(graph)
   const left = new Map<string, number>(graph.nodes.map(({ id }) => [id, 0]))
   for (const ids of waiting.values()) for (const id of ids) left.set(id, (left.get(id) ?? 0) + 1)
@@ -40,14 +38,14 @@ function sort(graph: TaskGraph): { order: string[]; left: Map<string, number> } 
 }
 
 /** Node ids, each after all that it depends on. The graph must have been checked: it has no cycle. */
-export function topologicalOrder(graph: TaskGraph): string[] {
+export function topologicalOrder(graph: Body): string[] {
   const { order, left } = sort(graph)
   assert(left.size === 0, 'a graph with a cycle has no order; check it first')
   return order
 }
 
 /** A cycle as node ids, each of which waits for the one before, the first again at the end; undefined if none. */
-export function findCycle(graph: TaskGraph): string[] | undefined {
+export function findCycle(graph: Body): string[] | undefined {
   const { left } = sort(graph)
   const needs = new Map(graph.nodes.map((node) => [node.id, dependencies(node)]))
   const places = new Map<string, number>()
@@ -80,8 +78,10 @@ export interface Lane {
  * There are as few lanes as the plan is wide, counting a bundle as one: a machine has a region for each lane, and the
  * cost of an event grows with the regions. The graph must have been checked.
  */
-export function lanes(graph: TaskGraph): Lane[] {
-  const needs = new Map(graph.nodes.map((node) => [node.id, dependencies(node)]))
+export function lanes(graph: Body): Lane[] {
+  const ids = new Set(graph.nodes.map(({ id }) => id))
+  // What an earlier plan of the job has settled is no part of this one.
+  const needs = new Map(graph.nodes.map((node) => [node.id, dependencies(node).filter((id) => ids.has(id))]))
   const { twins, joined } = bundle(graph, needs)
   const ofTwins = cover(twins, needs)
   if (joined.length === twins.length) return ofTwins
@@ -113,7 +113,7 @@ function cover(steps: readonly Step[], needs: ReadonlyMap<string, string[]>): La
  * them, so that bundling them never costs a lane. Joined are, beyond that, all that wait for the same nodes where this
  * promises fewer lanes.
  */
-function bundle(graph: TaskGraph, needs: ReadonlyMap<string, string[]>): { twins: Step[]; joined: Step[] } {
+function bundle(graph: Body, needs: ReadonlyMap<string, string[]>): { twins: Step[]; joined: Step[] } {
   const waiting = dependents(graph)
   const places = new Map(graph.nodes.map(({ id }, index) => [id, index]))
   const key = (ids: readonly string[] = []) =>

@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import { pathText } from '../base/json.ts'
+import type { Template } from './graph.ts'
 import type { Path } from './issue.ts'
 
 /**
@@ -28,6 +29,15 @@ export type Ref<T> = { readonly [of]: T } & Fields<T>
 /** What a reference stands for; any other type stands for itself. */
 export type Referred<T> = T extends { readonly [of]: infer V } ? V : T
 
+/** A value with references in it, as it will be. */
+export type Settled<T> = T extends { readonly [of]: infer V }
+  ? V
+  : T extends readonly (infer E)[]
+    ? Settled<E>[]
+    : T extends object
+      ? { [K in keyof T]: Settled<T[K]> }
+      : T
+
 /** A value in which any part may be a reference. */
 export type Arg<T> = T | Ref<T> | (T extends object ? { [K in keyof T]: Arg<T[K]> } : never)
 
@@ -44,15 +54,24 @@ export interface SignalLike<P extends z.ZodType = z.ZodType> {
   readonly payload: P
 }
 
+/** What the builder needs of an agent. */
+export interface AgentLike<I extends z.ZodType = z.ZodType, O extends z.ZodType = z.ZodType> {
+  readonly name: string
+  readonly input: I
+  readonly output: O
+}
+
 /** What a reference stands for, as data. */
 export interface RefTarget {
   /** Identifies the builder that made it. */
   readonly graph: object
-  readonly form: '$ref' | '$item' | '$index'
-  /** Identifies the map that has the item; of `$ref` the graph. */
+  readonly form: '$ref' | '$item' | '$index' | '$state' | '$iteration' | '$output' | '$case'
+  /** Identifies the map that has the item, or what is undone; of others the graph. */
   readonly scope: object
   /** Of `$ref` the node's id comes first. */
   readonly path: Path
+  /** Of `$case`: the node that chose, and what each way gives. */
+  readonly cases?: { readonly of: string; readonly ways: Readonly<Record<string, Template>> }
 }
 
 /** Kept beside the references, so that no value from outside can pass for one and none is touched to find out. */
@@ -74,8 +93,8 @@ export function makeRef(target: RefTarget): Ref<unknown> {
   return proxy
 }
 
-function describe({ form, path }: RefTarget): string {
-  return pathText(form === '$ref' ? path : [form.slice(1), ...path])
+function describe({ form, path, cases }: RefTarget): string {
+  return pathText(form === '$ref' ? path : [cases?.of ?? form.slice(1), ...path])
 }
 
 const conversions = new Set<string | symbol>([Symbol.toPrimitive, 'toString', 'toLocaleString', 'valueOf', 'toJSON'])

@@ -15,7 +15,7 @@ function sentence(issue: z.core.$ZodIssue): { code: PlanIssueCode; message: stri
       return typeSentence(issue)
     case 'invalid_union':
       // The only union of the schema is the one of nodes by kind.
-      return { code: 'unknown_kind', message: 'The kind of a node is call, wait, sleep or map.' }
+      return { code: 'unknown_kind', message: 'The kind of a node is call, wait, sleep, map, spawn, choose or loop.' }
     case 'unrecognized_keys': {
       const keys = issue.keys.slice(0, 5).map(quote).join(', ')
       return { code: 'unknown_key', message: `The key ${keys} is not known here; take it out.` }

@@ -1,5 +1,5 @@
 import type { Issue } from '../base/error.ts'
-import type { Json, JsonObject } from '../base/json.ts'
+import { isObject, type Json, type JsonObject } from '../base/json.ts'
 import { limits } from '../base/limits.ts'
 import type { Scope, Template } from './graph.ts'
 import { type Path, problem, quote } from './issue.ts'
@@ -12,8 +12,11 @@ import { type Path, problem, quote } from './issue.ts'
  */
 
 /** What stands in an object's place when it is `{ [form]: argument }` and nothing else. */
-const forms = ['$ref', '$input', '$item', '$index', '$literal'] as const
+const forms = ['$ref', '$input', '$item', '$index', '$state', '$iteration', '$output', '$case', '$literal'] as const
 export type Form = (typeof forms)[number]
+
+/** Those that take no path. */
+const counters: ReadonlySet<Form> = new Set<Form>(['$index', '$iteration'])
 
 function isForm(key: string): key is Form {
   return (forms as readonly string[]).includes(key)
@@ -42,13 +45,13 @@ function fill(template: Template, scope: Scope, depth: number): Json | undefined
   if (depth > limits.depthMax) return undefined
   if (Array.isArray(template)) return template.map((part) => fill(part, scope, depth + 1) ?? null)
   const found = formOf(template)
-  if (found !== undefined) return look(found.form, found.argument, scope)
+  if (found !== undefined) return look(found.form, found.argument, scope, depth)
   const members = Object.entries(template).map(([key, part]) => [key, fill(part, scope, depth + 1)] as const)
   // fromEntries defines members; an assignment would run the setter of `__proto__`.
   return Object.fromEntries(members.filter((member): member is [string, Json] => member[1] !== undefined))
 }
 
-function look(form: Form, argument: Json, scope: Scope): Json | undefined {
+function look(form: Form, argument: Json, scope: Scope, depth: number): Json | undefined {
   if (form === '$literal') return argument
   if (!Array.isArray(argument)) return undefined
   switch (form) {
@@ -62,7 +65,23 @@ function look(form: Form, argument: Json, scope: Scope): Json | undefined {
       return pick(scope.item, argument)
     case '$index':
       return scope.index
+    case '$state':
+      return pick(scope.state, argument)
+    case '$iteration':
+      return scope.iteration
+    case '$output':
+      return pick(scope.undoing, argument)
+    case '$case':
+      return caseOf(argument, scope, depth)
   }
+}
+
+/** The member that a name selects, so that only what was chosen counts, whatever the others would give. */
+function caseOf([selector, cases]: readonly Json[], scope: Scope, depth: number): Json | undefined {
+  if (selector === undefined || !isObject(cases)) return undefined
+  const name = fill(selector, scope, depth + 1)
+  if (typeof name !== 'string' || !Object.hasOwn(cases, name)) return undefined
+  return fill(cases[name] as Json, scope, depth + 1)
 }
 
 /** Follows a path through own members: names and positions in objects, positions in lists. */
@@ -82,11 +101,7 @@ function isKey(key: Json): key is string | number {
 }
 
 /** Calls `visit` for each form in a template, outermost first, in the order they are written. */
-export function visitForms(
-  template: Template,
-  visit: (form: Form, argument: Json, path: Path) => void,
-  path: Path = [],
-): void {
+export function visitForms(template: Template, visit: Visit, path: Path = []): void {
   if (typeof template !== 'object' || template === null || path.length > limits.depthMax) return
   if (Array.isArray(template)) {
     for (const [index, part] of template.entries()) visitForms(part, visit, [...path, index])
@@ -95,9 +110,19 @@ export function visitForms(
   const found = formOf(template)
   if (found !== undefined) {
     visit(found.form, found.argument, path)
+    // The parts of a $case are templates; what any other form holds is not.
+    if (found.form === '$case') visitCase(found.argument, visit, [...path, '$case'])
     return
   }
   for (const [key, part] of Object.entries(template)) visitForms(part, visit, [...path, key])
+}
+
+type Visit = (form: Form, argument: Json, path: Path) => void
+
+function visitCase(argument: Json, visit: Visit, path: Path): void {
+  if (!Array.isArray(argument)) return
+  visitForms(argument[0] ?? null, visit, [...path, 0])
+  for (const [name, part] of Object.entries(argument[1] ?? {})) visitForms(part as Json, visit, [...path, 1, name])
 }
 
 /** The ids of the nodes whose outputs a template refers to, each once. */
@@ -128,9 +153,18 @@ function collect(value: Json, path: Path, issues: Issue[], depth: number): void 
     if (dollar !== undefined) {
       const wrong = formProblem(value, dollar)
       if (wrong !== undefined) issues.push(problem('bad_template', path, wrong))
+      else if (dollar === '$case') collectCase(value[dollar] as Json[], [...path, dollar], issues, depth)
       return
     }
     for (const [key, part] of Object.entries(value)) collect(part, [...path, key], issues, depth + 1)
+  }
+}
+
+/** The names of the cases are keys of data, so they may start with what they like. */
+function collectCase([selector, cases]: Json[], path: Path, issues: Issue[], depth: number): void {
+  collect(selector as Json, [...path, 0], issues, depth + 1)
+  for (const [name, part] of Object.entries(cases as JsonObject)) {
+    collect(part, [...path, 1, name], issues, depth + 2)
   }
 }
 
@@ -144,7 +178,11 @@ function formProblem(object: JsonObject, dollar: string): string | undefined {
 function argumentProblem(form: Form, argument: Json): string | undefined {
   if (form === '$literal') return undefined
   if (!Array.isArray(argument)) return `${form} takes a list, such as ${example(form)}.`
-  if (form === '$index') return argument.length === 0 ? undefined : '$index takes the empty list: { "$index": [] }.'
+  if (form === '$case') {
+    const isCase = argument.length === 2 && isObject(argument[1])
+    return isCase ? undefined : `$case takes a template and an object of templates: ${example(form)}.`
+  }
+  if (counters.has(form)) return argument.length === 0 ? undefined : `${form} takes the empty list: ${example(form)}.`
   if (form === '$ref' && typeof argument[0] !== 'string') {
     return `$ref takes a node's id first, such as ${example(form)}.`
   }
@@ -155,5 +193,6 @@ function argumentProblem(form: Form, argument: Json): string | undefined {
 
 function example(form: Form): string {
   if (form === '$ref') return '{ "$ref": ["find", "urls", 0] }'
+  if (form === '$case') return '{ "$case": [{ "$ref": ["route"] }, { "cheap": 1, "dear": 2 }] }'
   return form === '$input' ? '{ "$input": ["topic"] }' : `{ "${form}": [] }`
 }

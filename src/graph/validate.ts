@@ -2,12 +2,12 @@ import type { z } from 'zod'
 import type { Issue } from '../base/error.ts'
 import { isObject, type Json } from '../base/json.ts'
 import { limits } from '../base/limits.ts'
-import { conditionTemplates } from './condition.ts'
-import { type Node, type TaskGraph, type Template, taskGraphSchema } from './graph.ts'
+import { type Body, type Node, type TaskGraph, taskGraphSchema } from './graph.ts'
 import { type Path, planInvalid, problem, quote, readJson } from './issue.ts'
 import { findCycle } from './order.ts'
+import { type Place, placesOf } from './parts.ts'
 import { schemaIssue } from './schema-issue.ts'
-import { visitForms } from './template.ts'
+import { type Form, visitForms } from './template.ts'
 
 /**
  * Whether a value from outside is a plan.
@@ -26,6 +26,10 @@ export interface Names {
 export interface Known {
   tools: Names
   signals: Names
+  /** Agents whose jobs a plan may start. Default: none. */
+  agents?: Names
+  /** Nodes that earlier plans of the job have settled: they may be referred to, and their ids are taken. */
+  results?: Names
 }
 
 export type CheckedGraph = { graph: TaskGraph; issues?: never } | { graph?: never; issues: Issue[] }
@@ -40,9 +44,7 @@ export function checkGraph(value: unknown, known: Known): CheckedGraph {
   if (!parsed.success) return { issues: parsed.error.issues.map((issue: z.core.$ZodIssue) => schemaIssue(issue)) }
   // The schema changes nothing, so the frozen copy is the plan.
   const graph = read.json as unknown as TaskGraph
-  const issues = [...idIssues(graph), ...nameIssues(graph, known), ...referenceIssues(graph)]
-  // Duplicates and dangling references would make a search for cycles lie.
-  if (issues.length === 0) issues.push(...cycleIssues(graph))
+  const issues = new Checker(known).plan(graph)
   return issues.length === 0 ? { graph } : { issues }
 }
 
@@ -57,9 +59,9 @@ export function parseGraph(value: unknown, known: Known): TaskGraph {
 }
 
 function sizeIssue(plan: Json): Issue | undefined {
-  const nodes = isObject(plan) ? plan['nodes'] : undefined
-  if (Array.isArray(nodes) && nodes.length > limits.nodesMax) {
-    const message = `The plan has ${nodes.length} nodes and at most ${limits.nodesMax} are allowed; use a map node for repeated work.`
+  const count = countNodes(plan)
+  if (count > limits.nodesMax) {
+    const message = `The plan has ${count} nodes and at most ${limits.nodesMax} are allowed; use a map node for repeated work.`
     return problem('too_many_nodes', ['nodes'], message)
   }
   const characters = JSON.stringify(plan).length
@@ -68,14 +70,80 @@ function sizeIssue(plan: Json): Issue | undefined {
   return problem('too_large', [], message)
 }
 
+/** Nodes of a plan that may not be one, with those inside loops. */
+function countNodes(plan: Json): number {
+  const nodes = isObject(plan) ? plan['nodes'] : undefined
+  if (!Array.isArray(nodes)) return 0
+  return nodes.reduce<number>((sum, node) => sum + 1 + countNodes(isObject(node) ? (node['body'] ?? null) : null), 0)
+}
+
+const loopForms: readonly Form[] = ['$state', '$iteration']
+const everywhere: ReadonlySet<Form> = new Set<Form>(['$ref', '$input', '$case', '$literal'])
+
+/** Finds what a schema cannot say: names, references, cycles. */
+class Checker {
+  private readonly known: Known
+
+  constructor(known: Known) {
+    this.known = known
+  }
+
+  plan(graph: TaskGraph): Issue[] {
+    return this.body(graph, [], 0)
+  }
+
+  private body(body: Body, at: Path, depth: number): Issue[] {
+    if (depth > limits.loopDepthMax) {
+      const message = `Loops go ${limits.loopDepthMax} deep at most; make the inner one a job of its own.`
+      return [problem('too_many_loops', at, message)]
+    }
+    const settled = depth === 0 ? this.known.results : undefined
+    const issues = [
+      ...idIssues(body, at, settled),
+      ...body.nodes.flatMap((node, index) => this.names(node, [...at, 'nodes', index])),
+      ...referenceIssues(body, at, depth > 0, settled),
+      ...body.nodes.flatMap((node, index) =>
+        node.kind === 'loop' ? this.body(node.body, [...at, 'nodes', index, 'body'], depth + 1) : [],
+      ),
+    ]
+    // Duplicates and dangling references would make a search for cycles lie.
+    return issues.length === 0 ? cycleIssues(body, at) : issues
+  }
+
+  private names(node: Node, at: Path): Issue[] {
+    const { tools, signals, agents = new Set<string>() } = this.known
+    const issues: Issue[] = []
+    const check = (
+      code: 'unknown_tool' | 'unknown_signal' | 'unknown_agent',
+      what: string,
+      key: string,
+      name: string,
+      names: Names,
+    ) => {
+      if (!names.has(name)) issues.push(problem(code, [...at, key], unknownName(what, name, names)))
+    }
+    if (node.kind === 'call' || node.kind === 'map') check('unknown_tool', 'tool', 'tool', node.tool, tools)
+    if (node.kind === 'wait') check('unknown_signal', 'signal', 'signal', node.signal, signals)
+    if (node.kind === 'spawn') check('unknown_agent', 'agent', 'agent', node.agent, agents)
+    if ('compensate' in node && node.compensate !== undefined && !tools.has(node.compensate.tool)) {
+      const message = unknownName('tool', node.compensate.tool, tools)
+      issues.push(problem('unknown_tool', [...at, 'compensate', 'tool'], message))
+    }
+    return issues
+  }
+}
+
 /** Ids that differ by case only are as good as equal to a person who reads them. */
-function idIssues(graph: TaskGraph): Issue[] {
+function idIssues(body: Body, at: Path, settled: Names | undefined): Issue[] {
   const seen = new Map<string, string>()
   const issues: Issue[] = []
-  for (const [index, { id }] of graph.nodes.entries()) {
+  for (const [index, { id }] of body.nodes.entries()) {
     const other = seen.get(id.toLowerCase())
-    const path = ['nodes', index, 'id']
-    if (other === id) {
+    const path = [...at, 'nodes', index, 'id']
+    if (settled?.has(id)) {
+      const message = `The node "${id}" has settled already; refer to its output, or take another id.`
+      issues.push(problem('settled_id', path, message))
+    } else if (other === id) {
       issues.push(problem('duplicate_id', path, `Another node is already called "${id}"; give each node its own id.`))
     } else if (other !== undefined) {
       const message = `The ids "${other}" and "${id}" differ only by case; rename one.`
@@ -83,18 +151,6 @@ function idIssues(graph: TaskGraph): Issue[] {
     } else seen.set(id.toLowerCase(), id)
   }
   return issues
-}
-
-function nameIssues(graph: TaskGraph, { tools, signals }: Known): Issue[] {
-  return graph.nodes.flatMap((node, index) => {
-    if ((node.kind === 'call' || node.kind === 'map') && !tools.has(node.tool)) {
-      return [problem('unknown_tool', ['nodes', index, 'tool'], unknownName('tool', node.tool, tools))]
-    }
-    if (node.kind === 'wait' && !signals.has(node.signal)) {
-      return [problem('unknown_signal', ['nodes', index, 'signal'], unknownName('signal', node.signal, signals))]
-    }
-    return []
-  })
 }
 
 const namesInMessage = 20
@@ -107,62 +163,60 @@ function unknownName(what: string, name: string, known: Names): string {
   return `The ${what} ${quote(name)} is not known to the agent; ${choice}.`
 }
 
-/** A place in the plan where nodes are referred to. */
-interface Place {
-  template: Template
-  path: Path
-  /** Whether there is an item to speak of. */
-  ofItem: boolean
-}
-
-function placesOf(node: Node, index: number): Place[] {
-  const at = ['nodes', index]
-  const conditions = node.when === undefined ? [] : conditionTemplates(node.when)
-  const places = conditions.map(({ template, path }) => ({ template, path: [...at, 'when', ...path], ofItem: false }))
-  if (node.kind === 'map') places.push({ template: node.over, path: [...at, 'over'], ofItem: false })
-  if (node.kind === 'call' || node.kind === 'map') {
-    places.push({ template: node.input, path: [...at, 'input'], ofItem: node.kind === 'map' })
-  }
-  return places
-}
-
-function referenceIssues(graph: TaskGraph): Issue[] {
-  const ids = new Set(graph.nodes.map(({ id }) => id))
+function referenceIssues(body: Body, at: Path, inLoop: boolean, settled: Names | undefined): Issue[] {
+  const ids = new Set(body.nodes.map(({ id }) => id))
+  const isKnown = (id: string) => ids.has(id) || (settled?.has(id) ?? false)
   const issues: Issue[] = []
-  const check = ({ template, path, ofItem }: Place, self?: string) =>
+  const check = ({ template, path, allows }: Pick<Place, 'template' | 'path' | 'allows'>, self?: string) =>
     visitForms(template, (form, argument, inside) => {
-      const at = [...path, ...inside]
-      if (form === '$ref') issues.push(...idIssue((argument as Json[])[0] as string, at, ids, self))
-      if ((form === '$item' || form === '$index') && !ofItem) {
-        issues.push(problem('item_outside_map', at, `${form} has a meaning only in the input of a map node.`))
-      }
+      const place = [...path, ...inside]
+      if (form === '$ref') issues.push(...idIssue((argument as Json[])[0] as string, place, isKnown, self))
+      const fits = everywhere.has(form) || allows.includes(form) || (inLoop && loopForms.includes(form))
+      if (!fits) issues.push(outOfPlace(form, place))
     })
-  for (const [index, node] of graph.nodes.entries()) {
-    for (const place of placesOf(node, index)) check(place, node.id)
+  for (const [index, node] of body.nodes.entries()) {
+    const here = [...at, 'nodes', index]
+    for (const place of placesOf(node)) {
+      // What undoes a node may speak of the node itself.
+      check({ ...place, path: [...here, ...place.path] }, place.orders ? node.id : undefined)
+    }
     for (const [nth, id] of (node.after ?? []).entries()) {
-      issues.push(...idIssue(id, ['nodes', index, 'after', nth], ids, node.id))
+      issues.push(...idIssue(id, [...here, 'after', nth], isKnown, node.id))
     }
   }
-  check({ template: graph.output, path: ['output'], ofItem: false })
+  check({ template: body.output, path: [...at, 'output'], allows: [] })
   return issues
 }
 
-function idIssue(id: string, path: Path, ids: ReadonlySet<string>, self: string | undefined): Issue[] {
+const homes: Partial<Record<Form, string>> = {
+  $item: 'in the input of a map node',
+  $index: 'in the input of a map node',
+  $state: 'inside a loop',
+  $iteration: 'inside a loop',
+  $output: 'in the input of what compensates a node',
+}
+
+function outOfPlace(form: Form, path: Path): Issue {
+  const code = form === '$item' || form === '$index' ? 'item_outside_map' : 'form_out_of_place'
+  return problem(code, path, `${form} has a meaning only ${homes[form]}.`)
+}
+
+function idIssue(id: string, path: Path, isKnown: (id: string) => boolean, self: string | undefined): Issue[] {
   if (id === self) {
     return [problem('self_reference', path, `The node "${id}" would wait for itself; refer to an earlier node.`)]
   }
-  if (ids.has(id)) return []
+  if (isKnown(id)) return []
   return [problem('dangling_reference', path, `The plan has no node ${quote(id)}; refer to a node by its id.`)]
 }
 
 const cycleInMessage = 12
 
-function cycleIssues(graph: TaskGraph): Issue[] {
-  const cycle = findCycle(graph)
+function cycleIssues(body: Body, at: Path): Issue[] {
+  const cycle = findCycle(body)
   if (cycle === undefined) return []
   const shown =
     cycle.length <= cycleInMessage ? cycle : [...cycle.slice(0, cycleInMessage - 2), '…', ...cycle.slice(-1)]
-  const path = ['nodes', graph.nodes.findIndex(({ id }) => id === cycle[0])]
+  const path = [...at, 'nodes', body.nodes.findIndex(({ id }) => id === cycle[0])]
   const message = `Nodes wait for each other in a circle: ${shown.join(' → ')}. Take out one of these dependencies.`
   return [problem('cycle', path, message)]
 }

@@ -1,23 +1,27 @@
 import type { InertLogic, RequestKind } from '../../machines/inert.ts'
 import type { Json } from '../base/json.ts'
-import type { EffectClass } from '../event/event.ts'
-import type { RetryPolicy } from '../graph/graph.ts'
+import type { CallRequest, SpawnRequest } from '../compile/hydrate.ts'
+import type { ApprovalPolicy } from '../event/approval.ts'
+import type { EffectClass, TimerPurpose } from '../event/event.ts'
 
 /**
  * Where a pending effect stands.
- * requested: the machine wants it, nothing was done. started: an attempt is under way, or was when its process died.
- * backoff: an attempt failed and a retry timer runs. ready: the retry is due. interrupted: its process died, and it may
- * be performed again. waiting, sleeping: for a signal, a
- * timer. unknown: an attempt of a `once` effect has no recorded outcome. answered: its outcome is about to be recorded.
+ * requested: the machine wants it, nothing was done. approving: somebody has to agree first. started: an attempt is
+ * under way, or was when its process died. backoff: an attempt failed and a retry timer runs. ready: the next attempt
+ * is due. interrupted: its process died, and it may be performed again. waiting, sleeping, awaiting: for a signal, a
+ * timer, another job. unknown: an attempt of a `once` effect has no recorded outcome. answered: its outcome is about
+ * to be recorded.
  */
 export type EffectStatus =
   | 'requested'
+  | 'approving'
   | 'started'
   | 'backoff'
   | 'ready'
   | 'interrupted'
   | 'waiting'
   | 'sleeping'
+  | 'awaiting'
   | 'unknown'
   | 'answered'
 
@@ -30,37 +34,68 @@ export interface Effect {
   /** Node id, `node/item` in a map, or the path of the actor in a hand-written machine. */
   readonly path: string
   readonly kind: EffectKind
-  /** For a call: `{ tool, input, retry?, timeoutMs? }`. For a wait: `{ signal, timeoutMs? }`. */
+  /** By kind: a {@link CallRequest}, a {@link SpawnRequest}, a {@link WaitInput}, or what a promise actor is given. */
   readonly input: unknown
   /** What stands for it in the machine; for a promise actor it knows what to perform. */
   readonly logic: InertLogic
   status: EffectStatus
+  /** When it came to stand there, in epoch milliseconds. */
+  since: number
   /** The attempt under way or made last; 0 before the first. */
   attempt: number
   /** Attempts that failed; attempts that were cut off by a crash do not count against the retry policy. */
   failures: number
   /** seq of the event that a coming outcome is due to. */
   cause: number
+  /** The part of the plan that asked is ending: no further attempt is made. */
+  isHalted?: boolean
   /** Declared when it was started. */
   class?: EffectClass
+  /** The tool can be asked how a call ended. */
+  reconciles?: boolean
+  /** It was asked, and could not say. */
+  isReconciled?: boolean
+  /** The next attempt is made since somebody said that the last one did nothing. */
+  isResolved?: boolean
+  approval?: Approval
+  /** What the last attempt reported of itself. */
+  progress?: Json
+  /** The job that it started. */
+  childId?: string
 }
 
-export interface CallInput {
+/** What somebody is asked to agree to, and the answer once there is one. */
+export interface Approval {
   tool: string
   input: Json
-  retry?: RetryPolicy
-  timeoutMs?: number
+  /** Of the tool and its input. */
+  digest: string
+  policy: ApprovalPolicy
+  /** Those who may answer as well by now. */
+  escalatedTo?: string[]
+  /** The option that was taken, where the verdict was to go on. */
+  option?: string
+  by?: string
 }
+
+export type CallInput = CallRequest
+export type SpawnInput = SpawnRequest
 
 export interface WaitInput {
   signal: string
   timeoutMs?: number
 }
 
+export interface PlanRequestInput {
+  planner: string
+  round: number
+}
+
 export interface Timer {
   readonly id: string
-  readonly effect: string
-  readonly purpose: 'sleep' | 'timeout' | 'retry'
+  /** Absent where it is the job's own. */
+  readonly effect?: string
+  readonly purpose: TimerPurpose
   /** Epoch milliseconds. */
   readonly dueAt: number
 }
@@ -70,4 +105,25 @@ export interface BufferedSignal {
   name: string
   payload: Json
   seq: number
+}
+
+/** Effects that something is still being done about, or that may have done something. */
+const engaged: ReadonlySet<EffectStatus> = new Set<EffectStatus>(['started', 'unknown', 'awaiting', 'answered'])
+
+/** Whether ending the part of the plan that asked for an effect has to wait for it. */
+export function isEngaged({ status }: Effect): boolean {
+  return engaged.has(status)
+}
+
+const performed: ReadonlySet<EffectKind> = new Set<EffectKind>(['call', 'promise', 'spawn', 'plan'])
+
+/** Whether the next thing to happen to an effect is an attempt. */
+export function isRunnable({ kind, status, isHalted }: Effect): boolean {
+  if (!performed.has(kind) || isHalted) return false
+  return status === 'requested' || status === 'ready' || status === 'interrupted'
+}
+
+/** Whether the tool of a call with an unknown outcome is to be asked how it ended. */
+export function canReconcile({ status, reconciles, isReconciled }: Effect): boolean {
+  return status === 'unknown' && reconciles === true && isReconciled !== true
 }

@@ -1,34 +1,46 @@
 import type { ErrorData } from '../base/error.ts'
 import { isObject, type Json } from '../base/json.ts'
+import type { Phase } from '../compile/actor.ts'
 import type { PlanContext } from '../compile/hydrate.ts'
+import type { Budget, Usage } from '../event/budget.ts'
 import type { TaskGraph } from '../graph/graph.ts'
-import type { EffectKind, EffectStatus, WaitInput } from './effect.ts'
+import type { NodeResult, Results } from '../graph/result.ts'
+import type { Approval, Effect, EffectKind, EffectStatus, WaitInput } from './effect.ts'
 import type { Execution } from './execution.ts'
+import type { Held } from './state.ts'
 
 /** Something that a job is busy with or waits for. */
 export interface Pending {
   effect: string
   kind: EffectKind
   status: EffectStatus
+  /** When it came to be so, in epoch milliseconds. */
+  since: number
   attempt: number
+  /** The tool that is called. */
+  tool?: string
   /** The signal that it waits for. */
   signal?: string
   /** The timer that moves it on, in epoch milliseconds. */
   dueAt?: number
+  /** What somebody has to agree to. */
+  approval?: Approval
+  /** What the attempt reported last. */
+  progress?: Json
+  /** The job that it waits for. */
+  childId?: string
 }
 
-/** Where each node of a plan stands. A node in none of these words shows the status of its effect. */
+/** Where a node of a plan stands. */
 export type NodeStatus =
+  | NodeResult['status']
   | 'blocked'
+  | 'approving'
   | 'running'
   | 'waiting'
   | 'sleeping'
+  | 'awaiting'
   | 'backoff'
-  | 'unknown'
-  | 'completed'
-  | 'skipped'
-  | 'timedOut'
-  | 'failed'
 
 /**
  * What a job looks like after one of its events.
@@ -40,33 +52,86 @@ export class JobSnapshot<Output = unknown> {
   /** Number of events that led here. */
   readonly seq: number
   readonly status: 'active' | 'done' | 'error' | 'stopped'
-  /** The state value: `planning`, `{ running: … }`, `{ paused: … }`, `completed`, `failed`, `cancelled`. */
+  /** How far the job is in its life. */
+  readonly phase: Phase
+  /**
+   * The state value: `planning`, `{ running: … }`, `{ paused: … }`, `{ budgetExceeded: … }`, `{ failing: … }`,
+   * `{ cancelling: … }`, `compensating`, `completed`, `failed`, `cancelled`, `terminated`.
+   */
   readonly value: Json
   readonly pending: readonly Pending[]
-  /** What a hand-written machine keeps in its context; for a plan, the outputs so far. */
+  /** What a hand-written machine keeps in its context; for a plan, its input and how its nodes ended so far. */
   readonly context: unknown
   readonly output: Output | undefined
   readonly error: ErrorData | undefined
+  /** Why it is paused, over its budget or being cancelled. */
+  readonly held: Readonly<Held> | undefined
+  readonly budget: Readonly<Budget>
+  readonly usage: Readonly<Usage>
   readonly #graph: TaskGraph | undefined
-  readonly #failed: ReadonlySet<string>
+  readonly #isHeld: boolean
+  readonly #isRevising: boolean
+  readonly #isFailing: boolean
+  readonly #wasUndone: boolean
 
   constructor(jobId: string, execution: Execution) {
-    const end = execution.end
+    const { end, graph } = execution
     this.jobId = jobId
     this.seq = execution.seq
+    this.phase = execution.phase
     this.value = execution.value
     this.status = end === undefined ? 'active' : statuses[end.type]
     this.pending = pendingOf(execution)
-    this.#graph = execution.graph
-    this.#failed = execution.failed
-    this.context = execution.context
+    this.context = graph === undefined ? execution.context : progressOf(execution.context as PlanContext)
     this.output = end?.type === 'completed' ? (end.output as Output) : undefined
     this.error = end?.type === 'failed' ? end.error : undefined
+    this.held = end === undefined ? execution.held : undefined
+    this.budget = execution.budget
+    this.usage = { ...execution.usage }
+    this.#graph = graph
+    this.#isHeld = execution.isHeld
+    this.#isRevising = execution.isRevising
+    this.#isFailing = this.phase === 'running' && execution.isEnding
+    this.#wasUndone = execution.wasUndone
+  }
+
+  get isPaused(): boolean {
+    return isObject(this.value) && 'paused' in this.value
+  }
+
+  /** Whether a node has failed the plan, and what is under way is waited for. */
+  get isFailing(): boolean {
+    return this.#isFailing
+  }
+
+  /** Whether what the job had done was undone, since it failed or was cancelled. */
+  get wasUndone(): boolean {
+    return this.#wasUndone
+  }
+
+  /** Whether nothing new is started: the job is paused, or over its budget. */
+  get isHeld(): boolean {
+    return this.#isHeld
+  }
+
+  /** Whether the planner is being asked for another plan while this one runs. */
+  get isRevising(): boolean {
+    return this.#isRevising
+  }
+
+  /** The plan that runs, if the job has one by now. */
+  get graph(): TaskGraph | undefined {
+    return this.#graph
   }
 
   /** Each node of the plan, by id; empty for a hand-written machine. */
   get nodes(): Readonly<Record<string, NodeStatus>> {
-    return nodesOf(this.#graph, this.context as PlanContext | undefined, this.pending, this.#failed)
+    return nodesOf(this.#graph, this.results, this.pending)
+  }
+
+  /** How each node of the job's plans has ended that has. */
+  get results(): Results {
+    return this.#graph === undefined ? {} : (this.context as PlanContext).nodes
   }
 
   /**
@@ -77,12 +142,16 @@ export class JobSnapshot<Output = unknown> {
     const [first = '', ...rest] = path.split('.')
     const { nodes } = this
     if (first in nodes && rest.length <= 1) return rest.length === 0 || nodes[first] === rest[0]
-    const body = isObject(this.value) ? (this.value['running'] ?? this.value['paused']) : undefined
+    const body = isObject(this.value) ? Object.values(this.value)[0] : undefined
     return isIn(this.value, path.split('.')) || (body !== undefined && isIn(body, path.split('.')))
   }
 }
 
-const statuses = { completed: 'done', failed: 'error', cancelled: 'stopped' } as const
+const statuses = { completed: 'done', failed: 'error', cancelled: 'stopped', terminated: 'stopped' } as const
+
+function progressOf({ input, nodes }: PlanContext): Pick<PlanContext, 'input' | 'nodes'> {
+  return { input, nodes }
+}
 
 function isIn(value: Json, path: string[]): boolean {
   const [first, ...rest] = path
@@ -92,32 +161,39 @@ function isIn(value: Json, path: string[]): boolean {
 }
 
 function pendingOf(execution: Execution): Pending[] {
-  const due = new Map([...execution.timers.values()].map((timer) => [timer.effect, timer.dueAt]))
-  return [...execution.effects.values()].map(({ id, kind, status, attempt, input }) => ({
-    effect: id,
-    kind,
-    status,
-    attempt,
+  const due = new Map<string, number>()
+  for (const { effect, dueAt } of execution.timers.values()) {
+    if (effect !== undefined) due.set(effect, Math.min(dueAt, due.get(effect) ?? Number.POSITIVE_INFINITY))
+  }
+  return [...execution.effects.values()].map((effect) => pendingOfEffect(effect, due.get(effect.id)))
+}
+
+function pendingOfEffect(effect: Effect, dueAt: number | undefined): Pending {
+  const { id, kind, status, since, attempt, input, approval, progress, childId } = effect
+  return {
+    ...{ effect: id, kind, status, since, attempt },
+    ...(kind === 'call' ? { tool: (input as { tool: string }).tool } : {}),
     ...(kind === 'wait' ? { signal: (input as WaitInput).signal } : {}),
-    ...(due.has(id) ? { dueAt: due.get(id) as number } : {}),
-  }))
+    ...(dueAt === undefined ? {} : { dueAt }),
+    ...(approval === undefined ? {} : { approval }),
+    ...(progress === undefined ? {} : { progress }),
+    ...(childId === undefined ? {} : { childId }),
+  }
 }
 
 function nodesOf(
   graph: TaskGraph | undefined,
-  context: PlanContext | undefined,
+  results: Results,
   pending: readonly Pending[],
-  failed: ReadonlySet<string>,
 ): Record<string, NodeStatus> {
   if (graph === undefined) return {}
-  const results = context?.nodes ?? {}
   const active = new Map<string, EffectStatus>()
-  for (const { effect, status } of pending) active.set(effect.split('/')[0] as string, status)
+  // A node of several parts stands where the last of them does.
+  for (const { effect, status } of pending) active.set(effect.split(/[/#]/)[0] as string, status)
   const nodes: Record<string, NodeStatus> = {}
   for (const { id } of graph.nodes) {
     const status = active.get(id)
-    const now = status === undefined ? 'blocked' : (shown[status] ?? (status as NodeStatus))
-    nodes[id] = results[id]?.status ?? (failed.has(id) ? 'failed' : now)
+    nodes[id] = results[id]?.status ?? (status === undefined ? 'blocked' : (shown[status] ?? (status as NodeStatus)))
   }
   return nodes
 }

@@ -1,7 +1,7 @@
 import type { AnyAgent } from '../agent/agent.ts'
 import type { Program } from '../compile/actor.ts'
 import { machineOf } from '../compile/hydrate.ts'
-import type { Programs } from './execution.ts'
+import type { Programs } from './state.ts'
 
 /** Grows when the same plan would compile to another machine, so that old snapshots are not used. */
 const compilerVersion = 'plan/1'

@@ -1,7 +1,7 @@
 import type { AnyAgent, OutputOf } from '../agent/agent.ts'
 import { AetherisError } from '../base/error.ts'
 import type { JobEvent, NewEvent } from '../event/event.ts'
-import { type Divergence, Execution } from './execution.ts'
+import { type Divergence, differs, Execution } from './execution.ts'
 import { JobSnapshot, type Pending } from './job-snapshot.ts'
 import { programsOf } from './programs.ts'
 
@@ -27,7 +27,8 @@ type Events = AsyncIterable<JobEvent> | Iterable<JobEvent>
 
 /**
  * Folds a history again, with no effects: no clock, no network, no tool runs. Every recorded state and announcement
- * is compared with what the machine makes of the same inputs.
+ * is compared with what the machine makes of the same inputs; a hand-written machine is folded twice, and must come to
+ * the same context.
  * @throws AetherisError EVENT_INVALID when the history is empty or does not begin with job.created; AGENT_UNKNOWN
  * when it is of another agent.
  */
@@ -37,13 +38,16 @@ export async function replay<A extends AnyAgent>(
   options: ReplayOptions = {},
 ): Promise<Replay<OutputOf<A>>> {
   const until = options.until ?? Number.POSITIVE_INFINITY
-  const execution = new Execution(programsOf(new Map([[agent.name, agent]])))
+  const programs = programsOf(new Map([[agent.name, agent]]))
+  const execution = new Execution(programs)
+  // The history does not hold the context of a hand-written machine, so only a second fold can tell whether it is pure.
+  const twin = agent.program && new Execution(programs)
   let divergence: Divergence | undefined
   let jobId = ''
   for await (const event of events) {
     if (event.seq > until) break
     if (jobId === '') jobId = checkFirst(agent, event)
-    divergence = execution.follow(event)
+    divergence = execution.follow(event) ?? (twin && parting(execution, twin, event))
     if (divergence !== undefined) break
   }
   if (jobId === '')
@@ -51,6 +55,17 @@ export async function replay<A extends AnyAgent>(
   const snapshot = new JobSnapshot<OutputOf<A>>(jobId, execution)
   return { snapshot, pending: snapshot.pending, events: execution.seq, divergence }
 }
+
+/** Where two folds of the same events come to different states. */
+function parting(one: Execution, other: Execution, event: JobEvent): Divergence | undefined {
+  const found = other.follow(event)
+  if (found !== undefined) return found
+  const parted = differs(event.seq, [], one.persist(), other.persist())
+  return parted && { ...parted, path: parted.path.replace(bodyPath, ''), called: other.called }
+}
+
+/** Where the state of a machine is in that of its job. */
+const bodyPath = 'actor.children.body.snapshot.'
 
 function checkFirst(agent: AnyAgent, event: JobEvent): string {
   if (event.type !== 'job.created' || event.seq !== 0) {
@@ -75,8 +90,12 @@ export function foldInto(execution: Execution, events: readonly (JobEvent | NewE
     if (found === undefined) continue
     throw new AetherisError(
       'REPLAY_DIVERGED',
-      `Job "${jobId}" does not replay: at seq ${found.seq}, ${found.path} was recorded as ${JSON.stringify(found.recorded)} and is now ${JSON.stringify(found.replayed)}. The code of its machine has changed, or reads something that is not in its history.`,
+      `Job "${jobId}" does not replay: at seq ${found.seq}, ${found.path} was recorded as ${JSON.stringify(found.recorded)} and is now ${JSON.stringify(found.replayed)}. The code of its machine has changed, or reads something that is not in its history.${blame(found)}`,
       { jobId, seq: found.seq },
     )
   }
+}
+
+function blame({ called = [] }: Divergence): string {
+  return called.length === 0 ? '' : ` The last step called: ${called.join(', ')}.`
 }

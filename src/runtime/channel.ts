@@ -1,3 +1,4 @@
+import type { Json } from '../base/json.ts'
 import type { JobSnapshot } from '../replay/job-snapshot.ts'
 
 /** Whoever listens to a job: XState's observer shape. */
@@ -5,6 +6,8 @@ export interface JobObserver<Output = unknown> {
   next?: (snapshot: JobSnapshot<Output>) => void
   error?: (error: unknown) => void
   complete?: () => void
+  /** An attempt tells how far it is: at once, and more often than the history keeps it. */
+  progress?: (progress: { effect: string; data: Json }) => void
 }
 
 /** The last durable state of one job, and who wants to hear of the next. */
@@ -54,6 +57,10 @@ export class Channel {
     // Like XState's actors: nothing comes after the end.
     if (snapshot.status !== 'active') this.observers.clear()
     this.wake()
+  }
+
+  progress(effect: string, data: Json): void {
+    for (const observer of [...this.observers]) observer.progress?.({ effect, data })
   }
 
   /** Tells everybody that no more will come. */

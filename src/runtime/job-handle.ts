@@ -2,9 +2,15 @@ import type { z } from 'zod'
 import type { AnyAgent, OutputOf } from '../agent/agent.ts'
 import type { AnySignal, Signal } from '../agent/signal.ts'
 import { AetherisError, fromErrorData } from '../base/error.ts'
+import { sha256 } from '../base/hash.ts'
+import type { Json } from '../base/json.ts'
+import type { Budget } from '../event/budget.ts'
+import type { CommandBody, CommandKind } from '../event/command.ts'
 import type { JobEvent } from '../event/event.ts'
 import type { JobSnapshot } from '../replay/job-snapshot.ts'
+import { type Reason, why } from '../replay/why.ts'
 import type { Channel, JobObserver } from './channel.ts'
+import { pendingOf } from './commands.ts'
 
 export interface SendOptions {
   /** Sending with an id again has no second effect. Default: a new id. */
@@ -15,6 +21,18 @@ export interface SendOptions {
 export interface Who {
   by?: string
   reason?: string
+}
+
+/** Who decides something, for which somebody has to answer. */
+export interface Decider extends Who {
+  by: string
+}
+
+export interface Answer extends Decider {
+  /** One of the options of the approval. Default `approve` or `deny`. */
+  option?: string
+  /** Of what was shown: the answer is refused where something else is asked by now. */
+  digest?: string
 }
 
 export interface EventsOptions {
@@ -33,8 +51,9 @@ export interface HandleHost {
     payload: unknown,
     options: SendOptions,
   ): Promise<void>
-  command(jobId: string, kind: 'pause' | 'resume' | 'cancel', who: Who): Promise<void>
+  command<K extends CommandKind>(handle: JobHandle, kind: K, body: CommandBody<K>, id?: string): Promise<void>
   read(jobId: string, from: number): AsyncIterable<JobEvent[]>
+  unread(jobId: string): Promise<number>
   readonly closed: boolean
 }
 
@@ -128,19 +147,89 @@ export class JobHandle<A extends AnyAgent = AnyAgent> {
     return this.host.signal(this.id, this.agent, signal, payload, options)
   }
 
-  /** Lets what is under way finish and starts nothing new. Repeating it has no effect. @throws AetherisError JOB_SETTLED */
+  /** Lets what is under way finish and starts nothing new. @throws AetherisError JOB_SETTLED */
   pause(who: Who = {}): Promise<void> {
-    return this.host.command(this.id, 'pause', who)
+    return this.give('pause', who)
   }
 
-  /** Goes on after a pause. @throws AetherisError JOB_SETTLED */
-  resume(who: Who = {}): Promise<void> {
-    return this.host.command(this.id, 'resume', who)
+  /** Goes on after a pause, or over a limit that `budget` raises. @throws AetherisError JOB_SETTLED */
+  resume(options: Who & { budget?: Budget } = {}): Promise<void> {
+    return this.give('resume', options)
   }
 
-  /** Ends the job; calls under way get their AbortSignal. @throws AetherisError JOB_SETTLED */
-  cancel(who: Who = {}): Promise<void> {
-    return this.host.command(this.id, 'cancel', who)
+  /**
+   * Ends the job properly: calls under way get their AbortSignal and `graceMs` milliseconds (default: the agent's) to
+   * end, a hand-written machine gets the event `job.cancel`, and what was done is undone where that is declared.
+   * @throws AetherisError JOB_SETTLED
+   */
+  cancel(options: Who & { graceMs?: number } = {}): Promise<void> {
+    return this.give('cancel', options)
+  }
+
+  /** Ends the job where it is: nothing is waited for, and nothing undone. @throws AetherisError JOB_SETTLED */
+  terminate(who: Who = {}): Promise<void> {
+    return this.give('terminate', who)
+  }
+
+  /** Runs a node that has failed again, and what comes after it; also of a job that failed because of it.
+   * @throws AetherisError COMMAND_REFUSED, JOB_SETTLED */
+  retry(node: string, who: Who = {}): Promise<void> {
+    return this.give('retry', { node, ...who })
+  }
+
+  /** Runs a node that has settled again, and what comes after it. @throws AetherisError COMMAND_REFUSED, JOB_SETTLED */
+  restart(node: string, who: Who = {}): Promise<void> {
+    return this.give('restart', { node, ...who })
+  }
+
+  /** Asks the planner for another plan, while the job goes on with this one. @throws AetherisError COMMAND_REFUSED */
+  revise(who: Who = {}): Promise<void> {
+    return this.give('revise', who)
+  }
+
+  /** Agrees to the call of a node, or of an effect such as `read/17`. @throws AetherisError COMMAND_REFUSED */
+  approve(effect: string, answer: Answer): Promise<void> {
+    return this.decide(effect, { option: 'approve', ...answer })
+  }
+
+  /** Refuses the call of a node or an effect, which fails by that. @throws AetherisError COMMAND_REFUSED */
+  deny(effect: string, answer: Answer): Promise<void> {
+    return this.decide(effect, { option: 'deny', ...answer })
+  }
+
+  private decide(effect: string, answer: Answer & { option: string }): Promise<void> {
+    const pending = pendingOf(effect, this.getSnapshot())
+    const about = `${pending?.effect ?? effect} ${pending?.approval?.digest}`
+    return this.give('decide', { effect, ...answer }, `decide:${sha256(`${about} ${answer.option} ${answer.by}`)}`)
+  }
+
+  /**
+   * Says how a `once` call ended whose outcome is unknown: with an output, with a failure, or not at all, so that it is
+   * made again. @throws AetherisError COMMAND_REFUSED
+   */
+  resolve(
+    effect: string,
+    as: { completed: unknown } | { failed: string } | 'again',
+    decider: Decider & { reason: string },
+  ): Promise<void> {
+    const pending = pendingOf(effect, this.getSnapshot())
+    const said =
+      as === 'again'
+        ? { type: 'again' as const }
+        : 'failed' in as
+          ? { type: 'failed' as const, message: as.failed }
+          : { type: 'completed' as const, output: as.completed as Json }
+    const id = `resolve:${sha256(`${pending?.effect ?? effect} ${pending?.attempt} ${said.type}`)}`
+    return this.give('resolve', { effect, as: said, ...decider }, id)
+  }
+
+  private give<K extends CommandKind>(kind: K, body: CommandBody<K>, id?: string): Promise<void> {
+    return this.host.command(this as unknown as JobHandle, kind, body, id)
+  }
+
+  /** Why the job does not move right now: what it waits for, who owes that, since when, and what would move it on. */
+  async why(): Promise<Reason[]> {
+    return why(this.getSnapshot(), { unread: await this.host.unread(this.id), isOwned: true })
   }
 
   /** The history, verified as it is read. @throws AetherisError STORE_CORRUPT; with `follow`, why the job cannot go on here. */

@@ -1,7 +1,8 @@
 import { AetherisError } from '../base/error.ts'
 import type { EventData, EventType, JobEvent } from '../event/event.ts'
-import { Execution, type Programs } from '../replay/execution.ts'
+import { Execution } from '../replay/execution.ts'
 import { foldInto } from '../replay/replay.ts'
+import type { Programs } from '../replay/state.ts'
 import type { JobRow, JobStore, StoredSnapshot } from '../store/store.ts'
 
 /**
@@ -30,7 +31,7 @@ async function restored(
 ): Promise<Execution> {
   const { planSeq } = state as { planSeq: number | null }
   const created = await eventAt(store, jobId, 0, 'job.created')
-  const plan = planSeq === null ? undefined : await eventAt(store, jobId, planSeq, 'plan.adopted')
+  const plan = planSeq === null ? undefined : await eventAt(store, jobId, planSeq, 'plan.adopted', 'plan.revised')
   return Execution.restore(programs, state, created, plan)
 }
 
@@ -38,15 +39,11 @@ async function eventAt<T extends EventType>(
   store: JobStore,
   jobId: string,
   seq: number,
-  type: T,
+  ...types: readonly T[]
 ): Promise<EventData<T>> {
   let found: JobEvent | undefined
   for await (const [event] of store.read(jobId, { from: seq, to: seq + 1 })) found = event
-  if (found?.type !== type)
-    throw new AetherisError(
-      'STORE_CORRUPT',
-      `Event ${seq} of job "${jobId}" should be ${type} and is ${found?.type}.`,
-      { jobId, seq },
-    )
-  return found.data as EventData<T>
+  if (found !== undefined && types.some((type) => type === found?.type)) return found.data as EventData<T>
+  const message = `Event ${seq} of job "${jobId}" should be ${types.join(' or ')} and is ${found?.type}.`
+  throw new AetherisError('STORE_CORRUPT', message, { jobId, seq })
 }

@@ -1,15 +1,19 @@
 import type { AnyAgent } from '../agent/agent.ts'
-import { attemptsOf, retryDelayMs } from '../agent/retry.ts'
 import type { Clock } from '../base/clock.ts'
-import { isAetherisError } from '../base/error.ts'
-import { digest, type Json } from '../base/json.ts'
-import { newId, type Random } from '../base/random.ts'
-import type { EventBody, NewEvent } from '../event/event.ts'
-import type { Effect } from '../replay/effect.ts'
+import { AetherisError, isAetherisError } from '../base/error.ts'
+import type { Json } from '../base/json.ts'
+import type { Random } from '../base/random.ts'
+import type { NewEvent } from '../event/event.ts'
+import { canReconcile, type Effect, isRunnable } from '../replay/effect.ts'
 import type { Execution } from '../replay/execution.ts'
+import { JobSnapshot } from '../replay/job-snapshot.ts'
 import type { Slots } from '../scheduler/slots.ts'
-import type { Commit, InboxMessage, JobRow, JobStatus, JobStore, Lease } from '../store/store.ts'
-import { type AttemptResult, attempt, type Performance, performanceOf } from './perform.ts'
+import type { Commit, JobRow, JobStatus, JobStore, Lease, OutMessage } from '../store/store.ts'
+import { Calls } from './calls.ts'
+import { childIdOf, farewells } from './family.ts'
+import type { Input } from './input.ts'
+import { type Performance, performActions, performanceOf } from './perform.ts'
+import { Turn } from './turn.ts'
 
 /**
  * Advances one job: takes what has come in, steps the execution, commits, and only then performs.
@@ -27,35 +31,30 @@ export interface RunnerHost {
   readonly random: Random
   /** Attempts under way, of all jobs. */
   readonly effectSlots: Slots
-  /** Events between two snapshots. */
+  /** Events between two snapshots, at least. */
   readonly snapshotEvery: number
   readonly snapshotKey: string
+  /** Nothing is performed here: commands and timers are applied, and the rest is left to the next owner. */
+  readonly isHolding: boolean
   /** The commit is durable. */
-  committed(runner: Runner, events: readonly NewEvent[]): void
+  committed(runner: Runner, events: readonly NewEvent[], sent: readonly OutMessage[]): void
   timerSet(dueAt: number): void
+  /** An attempt has reported how far it is. */
+  progressed(jobId: string, effect: string, progress: Json): void
   /** Nothing is left to do until a signal or a timer, or for ever. The runner is not used again. */
   parked(runner: Runner): void
   /** For whoever runs the job by now: this runner was parked. */
   deliver(jobId: string, input: Input): void
+  /** Starts a job of another agent, or finds it started. Gives its id. */
+  spawn(agent: AnyAgent, input: unknown, id: string, parent: { jobId: string; effect: string }): Promise<string>
   /** The job belongs to somebody else now, or cannot go on here. */
   lost(runner: Runner, error: unknown): void
   /** Something went wrong that does not touch the job. */
   problem(jobId: string, error: unknown): void
 }
 
-/** Something that has come in for a job. */
-export type Input =
-  | { type: 'outcome'; effect: string; attempt: number; result: AttemptResult }
-  | { type: 'inbox' }
-  | { type: 'timers' }
-  | { type: 'recovered' }
-  | { type: 'look' }
-
-interface Batch {
-  events: NewEvent[]
-  acks: string[]
-  perform: Effect[]
-}
+/** About what an event takes: a snapshot is worth its bytes only when the tail weighs as much. */
+const charactersPerEvent = 300
 
 export class Runner {
   readonly jobId: string
@@ -64,16 +63,18 @@ export class Runner {
   readonly priority: number
   private readonly host: RunnerHost
   private readonly lease: Lease
+  private readonly calls: Calls
   private status: JobStatus
   private inputs: Input[] = []
   private turning = false
   private stopped = false
   private parked = false
+  /** Slots that are held and not used yet: those waited for, and those of attempts whose events are being written. */
   private granted = 0
   private readonly waiting = new Set<() => void>()
-  private readonly attempts = new Map<string, AbortController>()
   private storedTimers: Set<string>
   private snapshotSeq: number
+  private snapshotSize = 0
 
   constructor(host: RunnerHost, agent: AnyAgent, row: JobRow, execution: Execution, snapshotSeq: number) {
     this.host = host
@@ -85,15 +86,18 @@ export class Runner {
     this.execution = execution
     this.snapshotSeq = snapshotSeq
     this.storedTimers = new Set(execution.timers.keys())
-  }
-
-  /** Attempts under way. */
-  get attemptsUnderWay(): number {
-    return this.attempts.size
+    this.calls = new Calls({
+      jobId: row.id,
+      clock: host.clock,
+      effectSlots: host.effectSlots,
+      performance: (effect) => this.performance(effect),
+      tell: (input) => this.told(input),
+      progressed: (effect, progress) => host.progressed(row.id, effect, progress),
+    })
   }
 
   get busy(): boolean {
-    return this.turning
+    return this.turning || this.calls.areUnderWay
   }
 
   receive(input: Input): void {
@@ -107,18 +111,25 @@ export class Runner {
   /** Lets go of the job at once; what is under way is aborted and its outcome ignored. */
   stop(reason: unknown): void {
     this.stopped = true
+    for (const input of this.inputs) if (input.type === 'command') input.done(letGo(this.jobId))
     this.inputs = []
-    for (const abort of this.attempts.values()) abort.abort(reason)
+    this.calls.dropAll(reason)
     for (const giveUp of this.waiting) giveUp()
     this.waiting.clear()
-    for (; this.granted > 0; this.granted -= 1) this.host.effectSlots.release()
+    this.returnSlots()
+  }
+
+  /** A call that ran out of time, or that nobody wanted any more, may come back after the job was parked. */
+  private told(input: Input): void {
+    if (!this.parked) this.receive(input)
+    else if (input.type === 'outcome') this.host.deliver(this.jobId, input)
   }
 
   private async turns(): Promise<void> {
     try {
       while (this.inputs.length > 0 && !this.stopped) await this.turn()
       this.turning = false
-      if (this.stopped || !this.isIdle()) return
+      if (this.stopped || !this.hasNothingToDo()) return
       this.parked = true
       this.host.parked(this)
     } catch (error) {
@@ -130,185 +141,90 @@ export class Runner {
   private async turn(): Promise<void> {
     const inputs = this.inputs
     this.inputs = []
-    const batch: Batch = { events: [], acks: [], perform: [] }
-    const messages = inputs.some((input) => input.type === 'inbox') ? await this.host.store.inbox(this.jobId) : []
+    const messages = inputs.some(({ type }) => type === 'inbox') ? await this.host.store.inbox(this.jobId) : []
     const expectedSeq = this.execution.seq
-    for (const input of inputs) this.take(input, batch)
-    for (const message of messages) this.takeMessage(message, batch)
-    if (!this.execution.isEnded) this.startEffects(batch)
-    if (batch.events.length > 0 || batch.acks.length > 0) await this.commit(batch, expectedSeq)
-    this.abortWithdrawn()
-    for (const effect of batch.perform) this.perform(effect)
+    const turn = this.newTurn()
+    for (const input of inputs) turn.take(input)
+    for (const message of messages) turn.takeMessage(message)
+    if (!this.host.isHolding) turn.begin()
+    this.returnSlots()
+    while (this.waiting.size < turn.wanted) this.waitForSlot()
+    this.granted += turn.perform.length
+    if (!turn.isEmpty) await this.commit(turn, expectedSeq)
+    // Whoever stopped it meanwhile has taken the slots back: nothing is performed any more.
+    if (this.stopped) return
+    this.granted -= turn.perform.length
+    for (const done of turn.done) done()
+    this.calls.callOff(this.execution.effects)
+    for (const effect of turn.perform) this.calls.perform(effect)
+    for (const effect of turn.ask) this.calls.ask(effect)
   }
 
-  private take(input: Input, batch: Batch): void {
-    if (input.type === 'outcome') this.takeOutcome(input, batch)
-    if (this.execution.isEnded) return
-    if (input.type === 'timers') this.takeTimers(batch)
-    if (input.type === 'recovered')
-      this.record(batch, { type: 'job.recovered', data: { epoch: this.lease.epoch } }, null)
+  private newTurn(): Turn {
+    const { clock, random } = this.host
+    return new Turn({
+      ...{ jobId: this.jobId, agent: this.agent, execution: this.execution, epoch: this.lease.epoch, clock, random },
+      performance: (effect) => this.performance(effect),
+      takeSlot: () => this.takeSlot(),
+      isAsking: (effect) => this.calls.isAsking(effect),
+    })
   }
 
-  private takeOutcome({ effect: id, attempt, result }: Extract<Input, { type: 'outcome' }>, batch: Batch): void {
-    const effect = this.execution.effects.get(id)
-    if (result.type === 'aborted') return
-    if (effect === undefined || effect.attempt !== attempt || effect.status !== 'started') {
-      const value = (result.type === 'done' ? result.output : 'error' in result ? { ...result.error } : null) as Json
-      this.record(
-        batch,
-        { type: 'node.late_result', data: { effect: id, attempt, ok: result.type === 'done', value } },
-        null,
-      )
-      return
-    }
-    this.record(batch, this.decide(effect, result), effect.cause)
+  private performance(effect: Effect): Performance {
+    return performanceOf(this.agent, effect, {
+      jobInput: this.execution.created?.input as Json,
+      previousPlan: () => {
+        const { graph } = this.execution
+        return graph && { graph, results: new JobSnapshot(this.jobId, this.execution).results }
+      },
+      spawn: (agent, input, id) =>
+        this.host.spawn(agent, input, childIdOf(this.jobId, id), { jobId: this.jobId, effect: id }),
+    })
   }
 
-  /** What an attempt's result means for the job: its outcome, another attempt, or a question for somebody. */
-  private decide(effect: Effect, result: Exclude<AttemptResult, { type: 'aborted' }>): EventBody {
-    const { id, attempt } = effect
-    if (result.type === 'done') return { type: 'node.completed', data: { effect: id, attempt, output: result.output } }
-    if (result.type === 'planned') {
-      const graph = result.graph as unknown as Json
-      return { type: 'plan.adopted', data: { graph, hash: digest(graph) } }
-    }
-    const performance = this.performance(effect)
-    if (result.type === 'timedOut' && performance.class === 'once') {
-      return { type: 'node.outcome_unknown', data: { effect: id, attempt, reason: 'timeout' } }
-    }
-    const failures = effect.failures + 1
-    const retryable = result.type === 'timedOut' || result.retryable
-    if (!retryable || failures >= attemptsOf(performance.retry, performance.class)) {
-      return { type: 'node.failed', data: { effect: id, attempt, error: result.error } }
-    }
-    const asked = result.type === 'failed' ? result.retryAfterMs : undefined
-    const delayMs = Math.round(asked ?? retryDelayMs(performance.retry, failures, this.host.random))
-    return { type: 'node.retried', data: { effect: id, attempt, error: result.error, delayMs } }
-  }
-
-  private takeTimers(batch: Batch): void {
-    const now = this.host.clock.now()
-    const due = [...this.execution.timers.values()]
-      .filter(({ dueAt }) => dueAt <= now)
-      .sort((a, b) => a.dueAt - b.dueAt)
-    for (const { id, effect } of due) {
-      // An earlier one of them may have moved the machine on.
-      if (!this.execution.timers.has(id)) continue
-      this.record(
-        batch,
-        { type: 'timer.fired', data: { timer: id } },
-        this.execution.effects.get(effect)?.cause ?? null,
-      )
-    }
-  }
-
-  private takeMessage({ id, kind, body }: InboxMessage, batch: Batch): void {
-    if (kind !== 'signal' && this.execution.value === 'planning' && kind !== 'cancel') return // taken once the plan is there
-    batch.acks.push(id)
-    if (this.execution.isEnded) return
-    const told = messageEvent(id, kind, body, this.execution.isPaused)
-    if (told !== undefined) this.record(batch, told, null)
-  }
-
-  private startEffects(batch: Batch): void {
-    let wanted = 0
-    for (const effect of this.execution.effects.values()) {
-      if (!isRunnable(effect) || this.execution.isPaused) continue
-      if (!this.takeSlot()) wanted += 1
-      else this.start(effect, batch)
-    }
-    for (; this.granted > 0; this.granted -= 1) this.host.effectSlots.release()
-    while (this.waiting.size < wanted) this.waitForSlot()
-  }
-
-  private start(effect: Effect, batch: Batch): void {
-    const { id, status, attempt } = effect
-    const performance = this.performance(effect)
-    const body: EventBody =
-      status === 'requested'
-        ? {
-            type: 'node.started',
-            data: { effect: id, tool: performance.name, class: performance.class, input: performance.input },
-          }
-        : {
-            type: 'node.attempted',
-            data: { effect: id, attempt: attempt + 1, cause: status === 'ready' ? 'retry' : 'recovery' },
-          }
-    this.record(batch, body, effect.cause)
-    batch.perform.push(effect)
-  }
+  // --- slots
 
   private takeSlot(): boolean {
-    if (this.granted > 0) {
-      this.granted -= 1
-      return true
-    }
-    return this.host.effectSlots.tryAcquire()
+    if (this.granted === 0) return this.host.effectSlots.tryAcquire()
+    this.granted -= 1
+    return true
+  }
+
+  private returnSlots(): void {
+    for (; this.granted > 0; this.granted -= 1) this.host.effectSlots.release()
   }
 
   private waitForSlot(): void {
     const giveUp = this.host.effectSlots.acquire(this.priority, () => {
       this.waiting.delete(giveUp)
       this.granted += 1
-      if (this.stopped) this.stop(undefined)
+      if (this.stopped) this.returnSlots()
       else this.receive({ type: 'look' })
     })
     this.waiting.add(giveUp)
   }
 
-  private performance(effect: Effect): Performance {
-    return performanceOf(this.agent, effect, this.execution.created?.input as Json)
-  }
+  // --- what is written
 
-  private perform(effect: Effect): void {
-    const abort = new AbortController()
-    const { id, attempt: number } = effect
-    this.attempts.set(id, abort)
-    const context = { jobId: this.jobId, effect: id, attempt: number, idempotencyKey: `${this.jobId}/${id}` }
-    const tell = (result: AttemptResult) => this.outcome({ type: 'outcome', effect: id, attempt: number, result })
-    void attempt(this.performance(effect), context, abort, this.host.clock, tell).then((result) => {
-      if (this.attempts.get(id) === abort) this.attempts.delete(id)
-      this.host.effectSlots.release()
-      if (result.type !== 'aborted') tell(result)
-    })
-  }
-
-  /** A call that ran out of time, or that nobody wanted any more, may come back after the job was parked. */
-  private outcome(outcome: Input): void {
-    if (this.parked) this.host.deliver(this.jobId, outcome)
-    else this.receive(outcome)
-  }
-
-  private abortWithdrawn(): void {
-    for (const [id, abort] of this.attempts) {
-      if (this.execution.effects.get(id)?.status === 'started') continue
-      this.attempts.delete(id)
-      abort.abort(new Error('The job no longer wants this call.'))
-    }
-  }
-
-  private record(batch: Batch, body: EventBody, cause: number | null): void {
-    const at = this.host.clock.now()
-    batch.events.push(...this.execution.record(body, cause, () => ({ id: newId(at, this.host.random), at })))
-  }
-
-  private async commit(batch: Batch, expectedSeq: number): Promise<void> {
+  private async commit({ events, acks }: Turn, expectedSeq: number): Promise<void> {
     const status = statusOf(this.execution)
     const timers = this.timerChanges()
-    const commit: Commit = {
+    const send = farewells(this.jobId, this.execution, events, this.host.clock.now())
+    await this.repeat({
       lease: this.lease,
       expectedSeq,
-      events: batch.events,
+      events,
       ...(status === this.status ? {} : { status }),
       ...(timers === undefined ? {} : { timers }),
-      ...(batch.acks.length === 0 ? {} : { acks: batch.acks }),
+      ...(acks.length === 0 ? {} : { acks }),
+      ...(send.length === 0 ? {} : { send }),
+      ...(events.some(({ type }) => type === 'job.restarted') ? { reopen: true as const } : {}),
       ...this.snapshotIfDue(status),
-    }
-    await this.repeat(commit)
+    })
     this.status = status
     for (const { dueAt } of timers?.set ?? []) this.host.timerSet(dueAt)
-    this.host.committed(this, batch.events)
-    for (const action of this.execution.takeActions()) this.runAction(action)
+    this.host.committed(this, events, send)
+    performActions(this.execution, (error) => this.host.problem(this.jobId, error))
   }
 
   /** A store that is opening again after a write error takes the same commit later; the event ids make that safe. */
@@ -326,70 +242,47 @@ export class Runner {
 
   private timerChanges(): Commit['timers'] | undefined {
     const now = this.execution.timers
-    const set = [...now.values()].filter(({ id }) => !this.storedTimers.has(id)).map(({ id, dueAt }) => ({ id, dueAt }))
+    const added = [...now.values()].filter(({ id }) => !this.storedTimers.has(id))
     const clear = [...this.storedTimers].filter((id) => !now.has(id))
-    if (set.length === 0 && clear.length === 0) return undefined
+    if (added.length === 0 && clear.length === 0) return undefined
     this.storedTimers = new Set(now.keys())
-    return { set, clear }
+    return { set: added.map(({ id, dueAt }) => ({ id, dueAt })), clear }
   }
 
-  /** A snapshot when the job goes to rest, so that waking it costs no replay, and every so many events. */
+  /** A snapshot when the job goes to rest, so that waking it costs no replay, and when the tail has grown long. */
   private snapshotIfDue(status: JobStatus): Pick<Commit, 'snapshot'> {
-    const { seq } = this.execution
-    if (this.execution.isEnded || seq === this.snapshotSeq) return {}
-    const resting = (status === 'waiting' || status === 'paused') && this.attempts.size === 0
-    if (!resting && seq - this.snapshotSeq < this.host.snapshotEvery) return {}
+    const { seq, isEnded } = this.execution
+    if (isEnded || seq === this.snapshotSeq) return {}
+    const isResting = status !== 'running' && this.calls.attemptsUnderWay === 0
+    const tail = seq - this.snapshotSeq
+    const isLong = tail >= this.host.snapshotEvery && tail * charactersPerEvent >= this.snapshotSize
+    if (!isResting && !isLong) return {}
+    const state = this.execution.persist()
     this.snapshotSeq = seq
-    return { snapshot: { seq, machine: this.host.snapshotKey, state: this.execution.persist() } }
+    this.snapshotSize = JSON.stringify(state).length
+    return { snapshot: { seq, machine: this.host.snapshotKey, state } }
   }
 
-  /** A custom action is no part of the job: its failure does not touch it. */
-  private runAction(action: () => unknown): void {
-    try {
-      action()
-    } catch (error) {
-      this.host.problem(this.jobId, error)
-    }
-  }
-
-  private isIdle(): boolean {
-    if (this.inputs.length > 0 || this.attempts.size > 0 || this.waiting.size > 0) return false
-    return this.execution.isEnded || statusOf(this.execution) !== 'running'
+  private hasNothingToDo(): boolean {
+    if (this.inputs.length > 0 || this.waiting.size > 0 || this.calls.areUnderWay) return false
+    return this.execution.isEnded || this.host.isHolding || statusOf(this.execution) !== 'running'
   }
 }
 
 const transient = ['COMMIT_UNKNOWN', 'STORE_FAILED', 'STORE_BUSY'] as const
 
-function isRunnable({ kind, status }: Effect): boolean {
-  return (
-    kind !== 'wait' && kind !== 'sleep' && (status === 'requested' || status === 'ready' || status === 'interrupted')
-  )
+function letGo(jobId: string): AetherisError {
+  const message = `The runtime let go of job "${jobId}" before the command was applied.`
+  return new AetherisError('RUNTIME_CLOSED', message, { jobId })
 }
 
 /** The index status of a job: whether it ended, is paused, has work to do here, or waits for somebody or a timer. */
 export function statusOf(execution: Execution): JobStatus {
-  const end = execution.end
+  const { end, isHeld } = execution
   if (end !== undefined) return end.type
-  const active = [...execution.effects.values()].some(
-    (effect) => effect.status === 'started' || (isRunnable(effect) && !execution.isPaused),
-  )
-  if (active) return 'running'
-  return execution.isPaused ? 'paused' : 'waiting'
-}
-
-function messageEvent(id: string, kind: string, body: Json, paused: boolean): EventBody | undefined {
-  switch (kind) {
-    case 'signal': {
-      const { name, payload } = body as { name: string; payload: Json }
-      return { type: 'signal.received', data: { name, payload, message: id } }
-    }
-    case 'pause':
-      return paused ? undefined : { type: 'job.paused', data: body as { by?: string; reason?: string } }
-    case 'resume':
-      return paused ? { type: 'job.resumed', data: body as { by?: string; reason?: string } } : undefined
-    case 'cancel':
-      return { type: 'job.cancelled', data: body as { by?: string; reason?: string } }
-    default:
-      return undefined
+  for (const effect of execution.effects.values()) {
+    if (effect.status === 'started') return 'running'
+    if (!isHeld && (isRunnable(effect) || canReconcile(effect))) return 'running'
   }
+  return execution.isPaused ? 'paused' : 'waiting'
 }

@@ -1,29 +1,27 @@
-import type { z } from 'zod'
 import type { AnyAgent, InputOf } from '../agent/agent.ts'
-import { type AnySignal, isReserved } from '../agent/signal.ts'
+import type { AnySignal } from '../agent/signal.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { AetherisError, isAetherisError } from '../base/error.ts'
-import { digest, type Json, pathText, toJson } from '../base/json.ts'
+import { type Json, toJson } from '../base/json.ts'
 import { newId, type Random, systemRandom } from '../base/random.ts'
-import type { EventBody, JobEvent, NewEvent } from '../event/event.ts'
+import { type Command, type CommandBody, type CommandKind, parseCommand } from '../event/command.ts'
+import type { JobEvent, NewEvent } from '../event/event.ts'
 import { Execution } from '../replay/execution.ts'
 import { JobSnapshot } from '../replay/job-snapshot.ts'
 import { programsOf, snapshotKey } from '../replay/programs.ts'
-import { defaultPriority, priorities, Slots } from '../scheduler/slots.ts'
-import { Timers } from '../scheduler/timers.ts'
-import { endStatuses, type JobQuery, type JobRow, type JobStore, keyPart } from '../store/store.ts'
+import { defaultPriority } from '../scheduler/slots.ts'
+import { type JobQuery, type JobRow, type JobStore, keyPart } from '../store/store.ts'
+import { checkSignal, checkSpawn, firstEvents, parseBudget, parseInput, type SpawnOptions } from './admission.ts'
 import { type Channel, Channels } from './channel.ts'
+import { decide, withSchema } from './commands.ts'
 import { type Inspect, Inspection } from './inspection.ts'
-import { type HandleHost, JobHandle, type SendOptions, type Who } from './job-handle.ts'
+import { type HandleHost, JobHandle, type SendOptions } from './job-handle.ts'
+import { performActions } from './perform.ts'
 import { loadExecution } from './recovery.ts'
-import { type Input, Runner, type RunnerHost, statusOf } from './runner.ts'
+import { Roster } from './roster.ts'
+import { type Runner, statusOf } from './runner.ts'
 
-/**
- * Opens a store, resumes its jobs and runs new ones: the place where all parts meet.
- *
- * U1 Every job of the store that has not ended is in memory, queued, or parked with something that wakes it.
- * U2 A job has at most one runner.
- */
+/** Opens a store, resumes its jobs and runs new ones: the place where all parts meet. */
 
 export interface RuntimeOptions {
   store: JobStore
@@ -36,24 +34,23 @@ export interface RuntimeOptions {
   maxJobs?: number
   /** Attempts of tools under way at a time, of all jobs. Default 100. */
   maxEffects?: number
-  /** Events of a job between two snapshots. Default 100. */
+  /** Events of a job between two snapshots, at least. Default 100. */
   snapshotEvery?: number
-  /** Gets XState's inspection events (`@xstate.actor`, `@xstate.event`, `@xstate.snapshot`) of every durable step. */
+  /**
+   * `hold`: commands and signals are applied and timers fire, but no tool, planner or promise is called; that is left
+   * to the next opening. For whoever only wants to look at jobs and to control them. Default `run`.
+   */
+  effects?: 'run' | 'hold'
+  /**
+   * Gets XState's inspection events (`@xstate.actor`, `@xstate.event`, `@xstate.snapshot`) of every durable step: a
+   * function or an observer, such as the `inspect` of an inspector of \@statelyai/inspect.
+   */
   inspect?: Inspect
   /**
    * Told when a job cannot go on here, with the reason; the job stays as it is in the store. Also told what observers
    * and custom actions throw, which touches no job. Default: ignored.
    */
   onProblem?: (problem: { jobId: string; error: unknown }) => void
-}
-
-export interface SpawnOptions {
-  /** Default: a new ULID. Spawning with an id that exists gives that job. */
-  id?: string
-  /** 0 to 9, higher first. Default 5. */
-  priority?: number
-  /** Where the agent was loaded from; kept in the history for whoever needs the definition again. */
-  source?: string
 }
 
 /**
@@ -70,6 +67,8 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
   return runtime
 }
 
+type Parent = { jobId: string; effect: string }
+
 export class Runtime implements HandleHost {
   /** Jobs found unfinished when the runtime was opened. */
   resumed = 0
@@ -80,14 +79,9 @@ export class Runtime implements HandleHost {
   private readonly generation: number
   private readonly clock: Clock
   private readonly random: Random
-  private readonly jobSlots: Slots
-  private readonly effectSlots: Slots
-  private readonly timers: Timers
+  private readonly roster: Roster
   private readonly channels = new Channels()
   private readonly inspection: Inspection
-  private readonly runners = new Map<string, Runner>()
-  /** Jobs that wait for a slot or are being loaded, with what they were woken for. */
-  private readonly waking = new Map<string, Input[]>()
   /** Channels that are being made, with what was published meanwhile. */
   private readonly lookups = new Map<string, Set<Lookup>>()
   private readonly options: RuntimeOptions
@@ -95,49 +89,61 @@ export class Runtime implements HandleHost {
 
   /** @internal Use {@link openRuntime}. */
   constructor(options: RuntimeOptions, agents: ReadonlyMap<string, AnyAgent>, generation: number) {
+    const { store, clock = systemClock, random = systemRandom } = options
+    const { maxJobs = 1_000, maxEffects = 100, snapshotEvery = 100, effects = 'run' } = options
     this.options = options
-    this.store = options.store
+    this.store = store
     this.agents = agents
     this.generation = generation
-    this.clock = options.clock ?? systemClock
-    this.random = options.random ?? systemRandom
-    this.jobSlots = new Slots(options.maxJobs ?? 1_000)
-    this.effectSlots = new Slots(options.maxEffects ?? 100)
-    this.timers = new Timers(this.store, this.clock, (jobId) => this.wake(jobId, { type: 'timers' }))
-    this.inspection = new Inspection(options.inspect)
+    this.clock = clock
+    this.random = random
+    this.inspection = new Inspection(options.inspect, (jobId, error) => options.onProblem?.({ jobId, error }))
+    const roster = { store, agents, generation, clock, random, maxJobs, maxEffects, snapshotEvery }
+    this.roster = new Roster(
+      { ...roster, isHolding: effects === 'hold' },
+      {
+        committed: (runner, events) => this.published(runner, events),
+        progressed: (jobId, effect, progress) => this.channels.get(jobId)?.progress(effect, progress),
+        spawn: async (agent, input, id, parent) => (await this.start(agent, input as never, { id }, parent)).id,
+        stuck: (jobId, error) => this.stuck(jobId, error),
+        problem: (jobId, error) => this.problem(jobId, error),
+      },
+    )
   }
 
   /** @internal */
   async resume(): Promise<void> {
-    for await (const row of this.store.list({ unfinished: true })) {
-      this.resumed += 1
-      const parked = row.status === 'waiting' || row.status === 'paused'
-      if (!parked || (await this.store.inbox(row.id, 1)).length > 0) this.wake(row.id, { type: 'inbox' }, row.priority)
-    }
-    await this.timers.look()
+    this.resumed = await this.roster.resume()
   }
 
   /**
    * Starts a job, or gives the one that has this id already. Resolves when it is durable.
-   * @throws AetherisError AGENT_UNKNOWN, INPUT_INVALID, PLAN_INVALID (nothing is stored); JOB_EXISTS when the id belongs
-   * to a job of another agent; RUNTIME_CLOSED.
+   * @throws AetherisError AGENT_UNKNOWN, INPUT_INVALID, PLAN_INVALID, MACHINE_IMPURE, MACHINE_UNSUPPORTED (nothing is
+   * stored); JOB_EXISTS when the id belongs to a job of another agent; RUNTIME_CLOSED.
    */
   async spawn<A extends AnyAgent>(agent: A, input: InputOf<A>, options: SpawnOptions = {}): Promise<JobHandle<A>> {
+    return this.start(agent, input, options, undefined)
+  }
+
+  private async start<A extends AnyAgent>(
+    agent: A,
+    input: InputOf<A>,
+    options: SpawnOptions,
+    parent: Parent | undefined,
+  ): Promise<JobHandle<A>> {
     this.checkOpen()
     if (this.agents.get(agent.name) !== agent) {
-      throw new AetherisError(
-        'AGENT_UNKNOWN',
-        `Agent "${agent.name}" was not given to this runtime; add it to openRuntime({ agents }).`,
-      )
+      const message = `Agent "${agent.name}" was not given to this runtime; add it to openRuntime({ agents }).`
+      throw new AetherisError('AGENT_UNKNOWN', message)
     }
-    const id = options.id ?? newId(this.clock.now(), this.random)
-    const priority = options.priority ?? defaultPriority
+    const { id = newId(this.clock.now(), this.random), priority = defaultPriority, source } = options
     checkSpawn(id, priority)
-    const given = parseInput(agent, input)
+    const birth = { input: parseInput(agent, input), budget: parseBudget(agent, options.budget), source, parent }
     const existing = await this.existing(agent, id)
-    if (existing !== undefined) return existing
+    if (existing !== undefined) return parent === undefined ? existing : childOf(parent, existing)
     const execution = new Execution(programsOf(this.agents))
-    const events = this.firstEvents(agent, given, execution, options.source)
+    const at = this.clock.now()
+    const events = firstEvents(agent, birth, execution, () => ({ id: newId(at, this.random), at }))
     return this.create(agent, id, priority, execution, events)
   }
 
@@ -149,7 +155,7 @@ export class Runtime implements HandleHost {
     this.checkOpen()
     const row = keyPart.test(jobId) ? await this.store.get(jobId) : undefined
     if (row === undefined) throw new AetherisError('JOB_NOT_FOUND', `There is no job "${jobId}".`, { jobId })
-    const agent = this.agentOf(row)
+    const agent = this.roster.agentOf(row)
     return new JobHandle(this, agent, this.channels.get(jobId) ?? (await this.lookUp(jobId, agent)))
   }
 
@@ -176,18 +182,15 @@ export class Runtime implements HandleHost {
 
   /** Whether nothing is being done: no step, no load, no attempt. Waiting jobs and timers do not count. */
   get idle(): boolean {
-    if (this.waking.size > 0 || this.timers.busy || this.effectSlots.inUse > 0) return false
-    return [...this.runners.values()].every((runner) => !runner.busy)
+    return this.roster.isIdle
   }
 
   /** Stops where it is and closes the store. Unfinished jobs go on at the next opening. */
   async close(): Promise<void> {
     if (this.closed) return
     this.closed = true
-    this.timers.stop()
     const error = new AetherisError('RUNTIME_CLOSED', 'The runtime was closed.')
-    for (const runner of this.runners.values()) runner.stop(error)
-    this.runners.clear()
+    this.roster.close(error)
     this.channels.closeAll(error)
     await this.store.close()
   }
@@ -208,14 +211,53 @@ export class Runtime implements HandleHost {
   ): Promise<void> {
     this.checkOpen()
     const name = typeof signal === 'string' ? signal : signal.name
-    const body = { name, payload: checkSignal(agent, name, payload, this.machineAccepts(agent, name)) }
-    await this.send(jobId, 'signal', body, options.id)
+    await this.send(jobId, 'signal', { name, payload: checkSignal(agent, name, payload) }, options.id)
   }
 
   /** @internal */
-  async command(jobId: string, kind: 'pause' | 'resume' | 'cancel', { by, reason }: Who): Promise<void> {
+  async command<K extends CommandKind>(handle: JobHandle, kind: K, body: CommandBody<K>, id?: string): Promise<void> {
     this.checkOpen()
-    await this.send(jobId, kind, toJson({ by, reason }, `The ${kind} command`, 'INPUT_INVALID'))
+    const command = parseCommand(kind, toJson(body, `The command ${kind}`, 'INPUT_INVALID'))
+    const job = handle.getSnapshot()
+    const canGoOn = kind === 'retry' || kind === 'restart'
+    if (job.status !== 'active' && !canGoOn) throw settled(job)
+    const decision = withSchema(decide(command, job, ''), handle.agent, job)
+    if (decision.type === 'refuse') {
+      if (id !== undefined && (await this.wasDone(handle, command))) return
+      throw new AetherisError('COMMAND_REFUSED', decision.why, { jobId: handle.id })
+    }
+    // The inbox of a job that has ended is closed.
+    if (job.status !== 'active') await this.deliver(handle.id, command)
+    else await this.send(handle.id, kind, command.body as unknown as Json, id)
+  }
+
+  /** Whether somebody has decided the same before: to say it again is harmless. */
+  private async wasDone(handle: JobHandle, { kind, body }: Command): Promise<boolean> {
+    if (kind !== 'decide' && kind !== 'resolve') return false
+    for await (const { type, data } of handle.events()) {
+      if (
+        kind === 'decide' &&
+        type === 'approval.decided' &&
+        data.option === body.option &&
+        isAbout(data.effect, body.effect)
+      )
+        return true
+      if (
+        kind === 'resolve' &&
+        type === 'node.resolved' &&
+        data.as === body.as.type &&
+        isAbout(data.effect, body.effect)
+      )
+        return true
+    }
+    return false
+  }
+
+  private deliver(jobId: string, command: Command): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const done = (error?: AetherisError) => (error === undefined ? resolve() : reject(error))
+      this.roster.wake(jobId, { type: 'command', command, done })
+    })
   }
 
   /** @internal */
@@ -223,40 +265,22 @@ export class Runtime implements HandleHost {
     return this.store.read(jobId, { from })
   }
 
+  /** @internal */
+  async unread(jobId: string): Promise<number> {
+    return (await this.store.inbox(jobId)).length
+  }
+
   private async send(jobId: string, kind: string, body: Json, id?: string): Promise<void> {
     const now = this.clock.now()
     const message = id ?? newId(now, this.random)
-    if (!keyPart.test(message))
-      throw new AetherisError(
-        'INPUT_INVALID',
-        `The message id ${JSON.stringify(message)} is not valid: ${keyPart.source}.`,
-      )
-    if (await this.store.send({ jobId, id: message, at: now, kind, body })) this.wake(jobId, { type: 'inbox' })
-  }
-
-  // --- how jobs come into memory and go
-
-  private firstEvents(agent: AnyAgent, input: Json, execution: Execution, source: string | undefined): NewEvent[] {
-    const at = this.clock.now()
-    const stamp = () => ({ id: newId(at, this.random), at })
-    const created: EventBody = {
-      type: 'job.created',
-      data: {
-        agent: agent.name,
-        agentVersion: agent.version,
-        input,
-        ...(agent.program === undefined ? {} : { machine: agent.program.hash }),
-        ...(source === undefined ? {} : { source }),
-      },
+    if (!keyPart.test(message)) {
+      const why = `The message id ${JSON.stringify(message)} is not valid: ${keyPart.source}.`
+      throw new AetherisError('INPUT_INVALID', why)
     }
-    const events = execution.record(created, null, stamp)
-    if (agent.plan === undefined) return events
-    const graph = agent.plan(input) as unknown as Json
-    return [
-      ...events,
-      ...execution.record({ type: 'plan.adopted', data: { graph, hash: digest(graph) } }, events.length - 1, stamp),
-    ]
+    if (await this.store.send({ jobId, id: message, at: now, kind, body })) this.roster.wake(jobId, { type: 'inbox' })
   }
+
+  // --- how jobs are made and shown
 
   private async create<A extends AnyAgent>(
     agent: A,
@@ -268,146 +292,47 @@ export class Runtime implements HandleHost {
     const status = statusOf(execution)
     const timers = [...execution.timers.values()].map((timer) => ({ id: timer.id, dueAt: timer.dueAt }))
     const lease = { jobId: id, epoch: 1 }
-    if (status !== 'running') execution.persist() // refuses a machine whose state cannot be kept, before anything is stored
+    const create = { agent: agent.name, priority }
+    if (execution.violation !== undefined) throw execution.violation
     try {
-      await this.store.commit({
-        lease,
-        expectedSeq: 0,
-        create: { agent: agent.name, priority },
-        events,
-        status,
-        timers: { set: timers },
-      })
+      await this.store.commit({ lease, expectedSeq: 0, create, events, status, timers: { set: timers } })
     } catch (error) {
       const existing = isAetherisError(error, 'JOB_EXISTS') ? await this.existing(agent, id) : undefined
       if (existing !== undefined) return existing
       throw error
     }
-    for (const { dueAt } of timers) this.timers.notice(dueAt)
+    for (const { dueAt } of timers) this.roster.timerSet(dueAt)
+    performActions(execution, (error) => this.problem(id, error))
     const channel = this.channels.open(id, new JobSnapshot(id, execution))
-    this.inspection.events(id, agent, events, channel.snapshot)
-    if (status === 'running') {
-      // Somebody who knew the id may have woken the job already.
-      if (!this.waking.has(id) && this.jobSlots.tryAcquire()) {
-        const now = this.clock.now()
-        const row: JobRow = {
-          id,
-          agent: agent.name,
-          status,
-          priority,
-          seq: events.length,
-          hash: '',
-          epoch: 1,
-          owner: this.generation,
-          createdAt: now,
-          updatedAt: now,
-        }
-        this.run(new Runner(this.host(agent), agent, row, execution, 0), [{ type: 'inbox' }])
-      } else this.wake(id, { type: 'inbox' }, priority)
+    if (this.inspection.on) this.inspection.committed(agent, execution, events, channel.snapshot)
+    const [{ at }] = events as [NewEvent, ...NewEvent[]]
+    const row: JobRow = {
+      ...{ id, agent: agent.name, status, priority, seq: events.length, hash: '', epoch: 1 },
+      ...{ owner: this.generation, createdAt: at, updatedAt: at },
     }
+    if (status === 'running') this.roster.begin(agent, row, execution)
     return new JobHandle(this, agent, channel)
   }
 
   private async existing<A extends AnyAgent>(agent: A, id: string): Promise<JobHandle<A> | undefined> {
     const row = await this.store.get(id)
     if (row === undefined) return undefined
-    if (row.agent !== agent.name)
-      throw new AetherisError('JOB_EXISTS', `Job "${id}" exists and is of agent "${row.agent}"; choose another id.`, {
-        jobId: id,
-      })
+    if (row.agent !== agent.name) {
+      const message = `Job "${id}" exists and is of agent "${row.agent}"; choose another id.`
+      throw new AetherisError('JOB_EXISTS', message, { jobId: id })
+    }
     return (await this.job(id)) as unknown as JobHandle<A>
-  }
-
-  private wake(jobId: string, input: Input, priority = defaultPriority): void {
-    if (this.closed) return
-    const runner = this.runners.get(jobId)
-    const waking = this.waking.get(jobId)
-    if (runner !== undefined) {
-      runner.receive(input)
-    } else if (waking === undefined) {
-      this.waking.set(jobId, [input])
-      this.jobSlots.acquire(priority, () => void this.load(jobId))
-    } else if (input.type === 'outcome' || !waking.some(({ type }) => type === input.type)) waking.push(input)
-  }
-
-  private async load(jobId: string): Promise<void> {
-    try {
-      const loaded = await this.loadRunner(jobId)
-      const inputs = this.waking.get(jobId) ?? []
-      this.waking.delete(jobId)
-      if (loaded === undefined || this.closed) this.jobSlots.release()
-      else this.run(loaded.runner, loaded.recovered ? [{ type: 'recovered' }, ...inputs] : inputs)
-    } catch (error) {
-      this.waking.delete(jobId)
-      this.jobSlots.release()
-      this.stuck(jobId, error)
-    }
-  }
-
-  private async loadRunner(jobId: string): Promise<{ runner: Runner; recovered: boolean } | undefined> {
-    const found = await this.store.get(jobId)
-    const isLate = this.waking.get(jobId)?.some(({ type }) => type === 'outcome') ?? false
-    if (found === undefined || (endStatuses.has(found.status) && !isLate) || this.closed) {
-      this.timers.cleared(jobId)
-      return undefined
-    }
-    const agent = this.agentOf(found)
-    const mine = found.owner === this.generation
-    // Loaded before it is claimed: a job that cannot be loaded here is left as it is.
-    const { execution, snapshotSeq } = await loadExecution(
-      this.store,
-      programsOf(this.agents),
-      found,
-      snapshotKey(agent),
-    )
-    const row = mine ? found : await this.store.claim(jobId)
-    const runner = new Runner(this.host(agent), agent, row, execution, snapshotSeq)
-    return { runner, recovered: !mine && found.status === 'running' }
-  }
-
-  private run(runner: Runner, inputs: Input[]): void {
-    this.runners.set(runner.jobId, runner)
-    for (const input of inputs) runner.receive(input)
-  }
-
-  private host(agent: AnyAgent): RunnerHost {
-    return {
-      store: this.store,
-      clock: this.clock,
-      random: this.random,
-      effectSlots: this.effectSlots,
-      snapshotEvery: this.options.snapshotEvery ?? 100,
-      snapshotKey: snapshotKey(agent),
-      committed: (runner, events) => this.published(runner, events),
-      timerSet: (dueAt) => this.timers.notice(dueAt),
-      parked: (runner) => this.release(runner),
-      deliver: (jobId, input) => this.wake(jobId, input),
-      lost: (runner, error) => {
-        this.release(runner)
-        runner.stop(error)
-        if (!isAetherisError(error, 'STORE_CLOSED')) this.stuck(runner.jobId, error)
-      },
-      problem: (jobId, error) => this.problem(jobId, error),
-    }
   }
 
   private published(runner: Runner, events: readonly NewEvent[]): void {
     this.commits += 1
-    this.timers.cleared(runner.jobId)
     const channel = this.channels.get(runner.jobId)
     const lookups = this.lookups.get(runner.jobId)
     if (channel === undefined && lookups === undefined && !this.inspection.on) return
     const snapshot = new JobSnapshot(runner.jobId, runner.execution)
     for (const lookup of lookups ?? []) lookup.published = snapshot
-    this.inspection.events(runner.jobId, runner.agent, events, snapshot)
+    if (this.inspection.on) this.inspection.committed(runner.agent, runner.execution, events, snapshot)
     channel?.publish(snapshot, (error) => this.problem(runner.jobId, error))
-  }
-
-  private release(runner: Runner): void {
-    if (this.runners.get(runner.jobId) !== runner) return
-    this.runners.delete(runner.jobId)
-    this.timers.cleared(runner.jobId)
-    this.jobSlots.release()
   }
 
   /** The job cannot go on here. */
@@ -420,21 +345,6 @@ export class Runtime implements HandleHost {
     this.options.onProblem?.({ jobId, error })
   }
 
-  private agentOf(row: JobRow): AnyAgent {
-    const agent = this.agents.get(row.agent)
-    if (agent !== undefined) return agent
-    throw new AetherisError(
-      'AGENT_UNKNOWN',
-      `Job "${row.id}" is of agent "${row.agent}", which was not given to this runtime.`,
-      { jobId: row.id },
-    )
-  }
-
-  private machineAccepts(agent: AnyAgent, name: string): boolean {
-    const events: readonly string[] = agent.program?.body.events ?? []
-    return events.includes(name) || events.includes(`signal.${name}`) || events.includes('*')
-  }
-
   private checkOpen(): void {
     if (this.closed) throw new AetherisError('RUNTIME_CLOSED', 'The runtime was closed; open it again.')
   }
@@ -444,49 +354,22 @@ interface Lookup {
   published: JobSnapshot | undefined
 }
 
-function checkSpawn(id: string, priority: number): void {
-  if (typeof id !== 'string' || !keyPart.test(id)) {
-    throw new AetherisError(
-      'INPUT_INVALID',
-      `The job id ${JSON.stringify(id)} is not valid: it needs to match ${keyPart.source}.`,
-    )
+/** A job that has the id of a child, if it is that child. @throws AetherisError JOB_EXISTS */
+async function childOf<A extends AnyAgent>(parent: Parent, job: JobHandle<A>): Promise<JobHandle<A>> {
+  for await (const { type, data } of job.events()) {
+    if (type === 'job.created' && data.parent?.jobId === parent.jobId && data.parent.effect === parent.effect)
+      return job
+    break
   }
-  if (!Number.isInteger(priority) || priority < 0 || priority >= priorities) {
-    throw new AetherisError(
-      'INPUT_INVALID',
-      `The priority ${String(priority)} is not valid: it goes from 0 to ${priorities - 1}.`,
-    )
-  }
+  const message = `Job "${job.id}" exists, but job "${parent.jobId}" did not start it.`
+  throw new AetherisError('JOB_EXISTS', message, { jobId: job.id })
 }
 
-function parseInput(agent: AnyAgent, input: unknown): Json {
-  const parsed = agent.input.safeParse(input)
-  if (!parsed.success) throw schemaError('INPUT_INVALID', `The input of agent "${agent.name}"`, parsed.error)
-  return toJson(parsed.data, `The input of agent "${agent.name}"`, 'INPUT_INVALID')
+function settled({ jobId, phase }: JobSnapshot): AetherisError {
+  return new AetherisError('JOB_SETTLED', `Job "${jobId}" is ${phase} and takes no further input.`, { jobId })
 }
 
-function checkSignal(agent: AnyAgent, name: string, payload: unknown, machineAccepts: boolean): Json {
-  if (isReserved(name))
-    throw new AetherisError('SIGNAL_INVALID', `The signal name "${name}" is reserved for the runtime.`)
-  const known = agent.signals.get(name)
-  if (known === undefined) {
-    if (machineAccepts) return toJson(payload, `The payload of signal "${name}"`, 'SIGNAL_INVALID')
-    const names = [...agent.signals.keys()].join(', ') || 'none'
-    throw new AetherisError('SIGNAL_UNKNOWN', `Agent "${agent.name}" knows no signal "${name}"; it knows: ${names}.`)
-  }
-  const parsed = known.payload.safeParse(payload)
-  if (!parsed.success) throw schemaError('SIGNAL_INVALID', `The payload of signal "${name}"`, parsed.error)
-  return toJson(parsed.data, `The payload of signal "${name}"`, 'SIGNAL_INVALID')
-}
-
-function schemaError(code: 'INPUT_INVALID' | 'SIGNAL_INVALID', what: string, error: z.ZodError): AetherisError {
-  const issues = error.issues.map(({ path, code: kind, message }) => ({
-    path: path.map((key) => (typeof key === 'number' ? key : String(key))),
-    code: String(kind),
-    message,
-  }))
-  const list = issues
-    .map((issue) => `${issue.path.length === 0 ? '' : `${pathText(issue.path)}: `}${issue.message}`)
-    .join('; ')
-  return new AetherisError(code, `${what} is not valid: ${list}.`, { issues })
+/** Whether somebody who named `id`, a node or an effect, meant `effect`. */
+function isAbout(effect: string, id: string): boolean {
+  return effect === id || effect.split(/[/#]/)[0] === id
 }

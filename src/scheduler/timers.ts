@@ -7,6 +7,7 @@ import type { JobStore } from '../store/store.ts'
  * T1 a due timer wakes its job at least once after every opening of the store; the job's owner applies it once,
  *    since the row goes in the same commit as the event.
  * T2 only the earliest timer is held in memory, however many there are.
+ * T3 the wall clock alone says what is due, so that a clock that is set changes when a timer fires, and not whether.
  */
 export class Timers {
   private readonly store: JobStore
@@ -18,6 +19,8 @@ export class Timers {
   private disarm: () => void = () => {}
   private stopped = false
   private looking = false
+  /** Something was due while the runtime was looking already, perhaps past the place where it is. */
+  private lookAgain = false
 
   constructor(store: JobStore, clock: Clock, wake: (jobId: string) => void) {
     this.store = store
@@ -30,7 +33,7 @@ export class Timers {
     if (dueAt < this.armedFor) this.arm(dueAt)
   }
 
-  /** A job has handled its due timers. */
+  /** A job has handled its due timers, or is about to look at all of them. */
   cleared(jobId: string): void {
     this.woken.delete(jobId)
   }
@@ -41,21 +44,29 @@ export class Timers {
 
   /** Wakes all jobs with a timer that is due, then waits for the next one. */
   async look(): Promise<void> {
-    if (this.looking || this.stopped) return
+    this.lookAgain = true
+    if (this.looking) return
     this.looking = true
     try {
-      const now = this.clock.now()
-      for (const { jobId } of await this.store.dueTimers(now, pageSize + this.woken.size)) {
-        if (this.woken.has(jobId)) continue
-        this.woken.add(jobId)
-        this.wake(jobId)
+      while (this.lookAgain && !this.stopped) {
+        this.lookAgain = false
+        await this.wakeDue()
       }
-      const next = await this.store.nextTimer()
-      // What is due already has been woken, or waits behind a full page: look again a little later.
-      if (next !== undefined) this.notice(Math.max(next, now + againMs))
     } finally {
       this.looking = false
     }
+  }
+
+  private async wakeDue(): Promise<void> {
+    const now = this.clock.now()
+    for (const { jobId } of await this.store.dueTimers(now, pageSize + this.woken.size)) {
+      if (this.woken.has(jobId)) continue
+      this.woken.add(jobId)
+      this.wake(jobId)
+    }
+    const next = await this.store.nextTimer()
+    // What is due already has been woken, or waits behind a full page: look again a little later.
+    if (next !== undefined) this.notice(Math.max(next, now + againMs))
   }
 
   stop(): void {
@@ -67,14 +78,11 @@ export class Timers {
     if (this.stopped) return
     this.disarm()
     this.armedFor = dueAt
-    this.disarm = this.clock.setTimer(
-      () => {
-        this.armedFor = Number.POSITIVE_INFINITY
-        // A failing store reports itself through the commits; the next look comes with its next opening.
-        this.look().catch(() => this.arm(this.clock.now() + againMs))
-      },
-      Math.max(0, dueAt - this.clock.now()),
-    )
+    this.disarm = this.clock.setAlarm(() => {
+      this.armedFor = Number.POSITIVE_INFINITY
+      // A failing store reports itself through the commits; the next look comes with its next opening.
+      this.look().catch(() => this.arm(this.clock.now() + againMs))
+    }, dueAt)
   }
 }
 

@@ -46,6 +46,7 @@ export async function stageCommit(draft: Draft, commit: PreparedCommit, owner: n
   else putOpen(draft, row, commit, oldDue)
   if (before === undefined || ends) putUnfinished(draft, before, row)
   draft.rows.set(jobId, row)
+  for (const message of commit.send) await deliver(draft, message)
   return { seq: row.seq, hash }
 }
 
@@ -65,10 +66,25 @@ export async function stageMessage(draft: Draft, { jobId, id, text }: PreparedMe
   const key = keys.arrival(jobId, id)
   if ((await draft.text(key)) !== undefined) return false
   if (hasEnded(before)) throw jobSettled(jobId, before.status)
-  draft.put(key, String(before.arrivals))
-  draft.put(keys.message(jobId, before.arrivals), text)
-  draft.rows.set(jobId, { ...before, arrivals: before.arrivals + 1, unread: before.unread + 1 })
+  putMessage(draft, before, { id, text })
   return true
+}
+
+/**
+ * A message that goes out with a commit; a job that is not there, or has ended, gets none. What cannot be read is not
+ * the sender's to fail for: the receiver is refused when it is read itself.
+ */
+async function deliver(draft: Draft, { jobId, id, text }: PreparedMessage): Promise<void> {
+  const row = await draft.row(jobId).catch(() => undefined)
+  if (row === undefined || hasEnded(row)) return
+  const known = await draft.text(keys.arrival(jobId, id)).catch(() => undefined)
+  if (known === undefined) putMessage(draft, row, { id, text })
+}
+
+function putMessage(draft: Draft, row: StoredRow, { id, text }: { id: string; text: string }): void {
+  draft.put(keys.arrival(row.id, id), String(row.arrivals))
+  draft.put(keys.message(row.id, row.arrivals), text)
+  draft.rows.set(row.id, { ...row, arrivals: row.arrivals + 1, unread: row.unread + 1 })
 }
 
 const nothing: ReadonlyMap<string, number> = new Map()

@@ -1,7 +1,7 @@
 import type { JobEvent } from '../event/event.ts'
 import { chainHash, decodeEvent, eventIdentity, genesisHash } from './chain.ts'
 import { checkKeyPart } from './keys.ts'
-import { type PreparedCommit, prepareCommit, prepareMessage, readRange } from './request.ts'
+import { type PreparedCommit, type PreparedMessage, prepareCommit, prepareMessage, readRange } from './request.ts'
 import { admit, advance, hasEnded, mayBeRepeat, publicRow } from './row.ts'
 import type {
   Commit,
@@ -40,16 +40,64 @@ interface MemoryJob {
   snapshots: Map<number, string>
 }
 
-/** A store that keeps everything in memory: for tests, and to try things out. Nothing of it is durable. */
-export function memoryStore(): JobStore {
-  return new MemoryStore()
+/** All that a memory store holds, as JSON. */
+export interface MemoryContents {
+  generation: number
+  jobs: {
+    row: JobRow
+    events: string[]
+    timers: [string, number][]
+    unread: [string, string][]
+    seen: string[]
+    snapshots: [number, string][]
+  }[]
 }
 
-class MemoryStore implements JobStore {
+/**
+ * A store that keeps everything in memory: for tests, and to try things out. Nothing of it is durable.
+ *
+ * @param contents what another one held, which it begins with.
+ */
+export function memoryStore(contents?: MemoryContents): MemoryStore {
+  return new MemoryStore(contents)
+}
+
+export class MemoryStore implements JobStore {
   readonly caps = { engine: 'memory', durable: 'none' } as const
-  readonly #jobs = new Map<string, MemoryJob>()
+  readonly #jobs: Map<string, MemoryJob>
   #isOpen = false
-  #generation = 0
+  #generation: number
+
+  /** @internal Use {@link memoryStore}. */
+  constructor({ generation, jobs }: MemoryContents = { generation: 0, jobs: [] }) {
+    this.#generation = generation
+    this.#jobs = new Map(
+      jobs.map(({ row, events, timers, unread, seen, snapshots }) => [
+        row.id,
+        {
+          row: { ...row },
+          events: [...events],
+          timers: new Map(timers),
+          unread: new Map(unread),
+          seen: new Set(seen),
+          snapshots: new Map(snapshots),
+        },
+      ]),
+    )
+  }
+
+  /** A copy of all that it holds, for {@link memoryStore}. */
+  contents(): MemoryContents {
+    const jobs = [...this.#jobs.values()].map(({ row, events, timers, unread, seen, snapshots }) => ({
+      row: { ...row },
+      events: [...events],
+      timers: [...timers],
+      unread: [...unread],
+      seen: [...seen],
+      snapshots: [...snapshots],
+    }))
+    return { generation: this.#generation, jobs }
+  }
 
   async open(): Promise<OpenReport> {
     if (!this.#isOpen) this.#generation += 1
@@ -87,6 +135,7 @@ class MemoryStore implements JobStore {
     for (const { id, dueAt } of commit.set) job.timers.set(id, dueAt)
     for (const id of commit.acks) job.unread.delete(id)
     keepSnapshot(job.snapshots, commit.snapshot)
+    for (const message of commit.send) this.#deliver(message)
     if (hasEnded(row)) for (const left of [job.timers, job.unread, job.snapshots]) left.clear()
     return { seq: row.seq, hash }
   }
@@ -144,13 +193,21 @@ class MemoryStore implements JobStore {
 
   async send(message: InboxMessage): Promise<boolean> {
     this.#checkOpen()
-    const { jobId, id, text } = prepareMessage(message)
-    const { row, seen, unread } = this.#job(jobId)
+    const prepared = prepareMessage(message)
+    const { jobId, id } = prepared
+    const { row, seen } = this.#job(jobId)
     if (seen.has(id)) return false
     if (hasEnded(row)) throw jobSettled(jobId, row.status)
-    seen.add(id)
-    unread.set(id, text)
+    this.#deliver(prepared)
     return true
+  }
+
+  /** Into the inbox of a job that is there and has not ended. */
+  #deliver({ jobId, id, text }: PreparedMessage): void {
+    const job = this.#jobs.get(jobId)
+    if (job === undefined || job.seen.has(id) || hasEnded(job.row)) return
+    job.seen.add(id)
+    job.unread.set(id, text)
   }
 
   async inbox(jobId: string, limit = Infinity): Promise<InboxMessage[]> {

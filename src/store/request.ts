@@ -28,6 +28,8 @@ export interface PreparedCommit {
   set: readonly { id: string; dueAt: number }[]
   clear: readonly string[]
   acks: readonly string[]
+  send: readonly PreparedMessage[]
+  reopen: boolean
   snapshot: { seq: number; text: string } | undefined
   /** About the number of characters that it holds. */
   size: number
@@ -55,6 +57,7 @@ export function prepareCommit(commit: Commit): PreparedCommit {
   if (create !== undefined) checkCreate(commit, create)
   const events = prepareEvents(commit)
   const snapshot = prepareSnapshot(commit)
+  const send = (commit.send ?? none).map(prepareMessage)
   return {
     jobId: lease.jobId,
     epoch: lease.epoch,
@@ -65,9 +68,15 @@ export function prepareCommit(commit: Commit): PreparedCommit {
     lastAt: commit.events.at(-1)?.at ?? 0,
     status,
     ...prepareIndexes(commit),
+    send,
+    reopen: commit.reopen === true,
     snapshot,
-    size: events.reduce((sum, event) => sum + event.text.length, requestSize + (snapshot?.text.length ?? 0)),
+    size: requestSize + sizeOf(events) + sizeOf(send) + (snapshot?.text.length ?? 0),
   }
+}
+
+function sizeOf(texts: readonly { text: string }[]): number {
+  return texts.reduce((sum, { text }) => sum + text.length, 0)
 }
 
 /** @throws AetherisError INPUT_INVALID */

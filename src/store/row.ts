@@ -6,7 +6,7 @@ import { conflict, fenced, jobExists, jobNotFound, jobSettled } from './store-er
  * What a commit does to the row of its job: the rules that all stores share.
  *
  * 1. A row is never changed, only replaced.
- * 2. A job that has ended stays ended; notes may still be added to its history.
+ * 2. A job that has ended stays ended, unless the commit says that it goes on; notes may still be added to its history.
  */
 
 /**
@@ -14,7 +14,7 @@ import { conflict, fenced, jobExists, jobNotFound, jobSettled } from './store-er
  * @throws AetherisError JOB_NOT_FOUND, JOB_EXISTS, LEASE_FENCED, COMMIT_CONFLICT, JOB_SETTLED
  */
 export function admit(commit: PreparedCommit, row: JobRow | undefined): void {
-  const { jobId, epoch, expectedSeq, create, status } = commit
+  const { jobId, epoch, expectedSeq, create, status, reopen } = commit
   if (row === undefined) {
     if (create === undefined) throw jobNotFound(jobId)
     return
@@ -22,7 +22,7 @@ export function admit(commit: PreparedCommit, row: JobRow | undefined): void {
   if (create !== undefined) throw jobExists(jobId)
   if (epoch !== row.epoch) throw fenced(jobId, epoch, row.epoch)
   if (expectedSeq !== row.seq) throw conflict(jobId, expectedSeq, row.seq)
-  if (hasEnded(row) && status !== undefined && !endStatuses.has(status)) throw jobSettled(jobId, row.status)
+  if (hasEnded(row) && status !== undefined && !endStatuses.has(status) && !reopen) throw jobSettled(jobId, row.status)
 }
 
 /** Whether these events may be stored already, so that their ids should be compared. */

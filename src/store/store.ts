@@ -14,10 +14,10 @@ import type { JobEvent, NewEvent } from '../event/event.ts'
  * S7 bad arguments (ids that do not fit the grammar, unknown jobs) are refused before anything is stored.
  */
 
-export type JobStatus = 'ready' | 'running' | 'waiting' | 'paused' | 'completed' | 'failed' | 'cancelled'
+export type JobStatus = 'ready' | 'running' | 'waiting' | 'paused' | 'completed' | 'failed' | 'cancelled' | 'terminated'
 
 /** Statuses of jobs that have ended. */
-export const endStatuses: ReadonlySet<JobStatus> = new Set(['completed', 'failed', 'cancelled'])
+export const endStatuses: ReadonlySet<JobStatus> = new Set(['completed', 'failed', 'cancelled', 'terminated'])
 
 /** The index entry of a job: a cache of its history, written in the same batch as the events. */
 export interface JobRow {
@@ -57,10 +57,13 @@ export interface InboxMessage {
   /** Sending an id again has no second effect, also after the message was taken. */
   id: string
   at: number
-  /** `signal`, `pause`, `resume`, `cancel`: what to do, for the runner to read. */
+  /** `signal`, `pause`, `resume`, `cancel` …: what to do, for the runner to read. */
   kind: string
   body: Json
 }
+
+/** A message from one job to another. */
+export type OutMessage = InboxMessage
 
 export interface StoredSnapshot {
   /** Number of events that it covers: the fold of events 0 to seq-1. */
@@ -82,6 +85,10 @@ export interface Commit {
   timers?: { set?: readonly { id: string; dueAt: number }[]; clear?: readonly string[] }
   /** Ids of inbox messages that these events have used up. */
   acks?: readonly string[]
+  /** Messages to other jobs. One that is not there, or has ended, gets none. */
+  send?: readonly OutMessage[]
+  /** A job that has ended goes on. Without this it keeps its end. */
+  reopen?: true
   snapshot?: StoredSnapshot
 }
 

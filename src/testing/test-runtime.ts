@@ -1,44 +1,63 @@
 import { setImmediate } from 'node:timers/promises'
 import type { AnyAgent, InputOf } from '../agent/agent.ts'
-import { seededRandom } from '../base/random.ts'
+import { AetherisError } from '../base/error.ts'
+import { type SeededRandom, seededRandom } from '../base/random.ts'
+import type { SpawnOptions } from '../runtime/admission.ts'
 import type { JobHandle } from '../runtime/job-handle.ts'
-import { openRuntime, type Runtime, type RuntimeOptions, type SpawnOptions } from '../runtime/runtime.ts'
-import { memoryStore } from '../store/memory-store.ts'
+import { openRuntime, type Runtime, type RuntimeOptions } from '../runtime/runtime.ts'
+import { type MemoryContents, MemoryStore, memoryStore } from '../store/memory-store.ts'
 import type { JobStore } from '../store/store.ts'
 import { SimulatedClock } from './simulated-clock.ts'
 
 export interface TestRuntimeOptions extends Omit<RuntimeOptions, 'store' | 'clock' | 'random'> {
   /** Default: a new store in memory. */
   store?: JobStore
-  /** Seed of all randomness: ids and jitter. Default 1. */
+  /** What it begins with instead of nothing, as {@link TestRuntime.snapshot} gave it; in a store in memory. */
+  snapshot?: TestSnapshot
+  /** Seed of all randomness: ids and jitter. Default: that of the snapshot, else 1. */
   seed?: number
+}
+
+/** A test runtime as JSON: its jobs, its time, its randomness. For the same version of Aetheris only. */
+export interface TestSnapshot {
+  /** Epoch milliseconds. */
+  now: number
+  /** The seed from which its randomness goes on. */
+  seed: number
+  store: MemoryContents
 }
 
 /**
  * A runtime for tests: in memory, under a simulated clock, with seeded randomness. Tools really run.
  *
  * `crash()` loses everything that is not in the store, like a process that dies; `reopen()` starts the next one.
+ * `snapshot()` keeps all of it as JSON, from which other runtimes can start.
+ * @throws AetherisError INPUT_INVALID where both a store and a snapshot are given.
  */
 export async function testRuntime(options: TestRuntimeOptions): Promise<TestRuntime> {
-  const { store = memoryStore(), seed = 1, ...rest } = options
+  if (options.store !== undefined && options.snapshot !== undefined)
+    throw new AetherisError('INPUT_INVALID', 'A test runtime begins with a store or with a snapshot, not with both.')
+  const { snapshot, store = memoryStore(snapshot?.store), seed = snapshot?.seed ?? 1, ...rest } = options
   const random = seededRandom(seed)
-  const clock = new SimulatedClock()
+  const clock = new SimulatedClock(snapshot?.now)
   const problems: { jobId: string; error: unknown }[] = []
-  const full: RuntimeOptions = { onProblem: (problem) => problems.push(problem), ...rest, store, random, clock }
+  const full: FullOptions = { onProblem: (problem) => problems.push(problem), ...rest, store, random, clock }
   return new TestRuntime(await openRuntime(full), full, clock, problems)
 }
+
+type FullOptions = RuntimeOptions & { random: SeededRandom }
 
 export class TestRuntime {
   readonly clock: SimulatedClock
   /** Jobs that could not go on, with the reason. */
   readonly problems: { jobId: string; error: unknown }[]
   private readonly runtime: Runtime
-  private readonly options: RuntimeOptions
+  private readonly options: FullOptions
 
   /** @internal Use {@link testRuntime}. */
   constructor(
     runtime: Runtime,
-    options: RuntimeOptions,
+    options: FullOptions,
     clock: SimulatedClock,
     problems: { jobId: string; error: unknown }[],
   ) {
@@ -96,12 +115,28 @@ export class TestRuntime {
   }
 
   /** The next process on the same store, `afterMs` later (default 0). */
-  async reopen(options: Partial<RuntimeOptions> & { afterMs?: number } = {}): Promise<TestRuntime> {
+  async reopen(
+    options: Partial<Omit<RuntimeOptions, 'clock' | 'random'>> & { afterMs?: number } = {},
+  ): Promise<TestRuntime> {
     const { afterMs = 0, ...changed } = options
     await this.crash()
     this.clock.jump(afterMs)
     const full = { ...this.options, ...changed }
     return new TestRuntime(await openRuntime(full), full, this.clock, this.problems)
+  }
+
+  /**
+   * All jobs and the time, settled, as JSON. Any number of runtimes can start from it, with
+   * `testRuntime({ agents, snapshot })`, each as if it had come that far by itself. What a tool was doing is lost, as in
+   * a crash.
+   * @throws AetherisError INPUT_INVALID where the runtime has another store than one in memory.
+   */
+  async snapshot(): Promise<TestSnapshot> {
+    await this.settle()
+    const { store, random } = this.options
+    if (!(store instanceof MemoryStore))
+      throw new AetherisError('INPUT_INVALID', 'Only a store in memory can be put into a snapshot of a test runtime.')
+    return { now: this.clock.now(), seed: random.state, store: store.contents() }
   }
 
   async close(): Promise<void> {

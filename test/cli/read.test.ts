@@ -93,7 +93,7 @@ describe.concurrent('show', () => {
 describe.concurrent('run', () => {
   test('on a cancelled job is exit 3', async () => {
     const { code, stdout } = await cli('run', agents, '--agent', 'hanging', '--id', 'cancelled')
-    expect(stdout).toMatch(/cancelled cancelled: \d events, replay: identical\n$/)
+    expect(stdout).toMatch(/cancelled cancelled: \d+ events, replay: identical\n$/)
     expect(code).toBe(3)
   })
 })
@@ -184,7 +184,10 @@ describe.concurrent('replay', () => {
 
 describe.concurrent('verify', () => {
   test('says that the data is whole', async () => {
-    expect(await cli('verify')).toMatchObject({ code: 0, stdout: '4 jobs, 24 events: whole\n' })
+    expect(await cli('verify')).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^4 jobs, \d+ events: whole\n$/),
+    })
     expect(await json('verify', 'done')).toEqual({ code: 0, value: { whole: true, jobs: 1, events: 6, findings: [] } })
   })
 

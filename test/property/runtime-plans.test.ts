@@ -30,7 +30,7 @@ function settledAt(events: readonly JobEvent[], sample: readonly Sample[]): Map<
   const timers = new Map<string, string>()
   for (const { type, data, seq } of events) {
     if (type === 'node.skipped') at.set(data.node, seq)
-    if (type === 'timer.armed' && data.purpose !== 'retry') timers.set(data.timer, data.effect)
+    if (type === 'timer.armed' && data.purpose !== 'retry') timers.set(data.timer, data.effect ?? '')
     if (type === 'timer.fired' && timers.has(data.timer)) at.set(timers.get(data.timer) as string, seq)
     if (type !== 'node.completed') continue
     const [node = '', item] = data.effect.split('/')
@@ -54,7 +54,7 @@ function startedAt(events: readonly JobEvent[], id: string): number[] {
       !(event.type === 'timer.armed' && event.data.purpose === 'sleep')
     )
       return []
-    return event.data.effect.split('/')[0] === id ? [event.seq] : []
+    return event.data.effect?.split('/')[0] === id ? [event.seq] : []
   })
 }
 

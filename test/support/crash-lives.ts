@@ -90,6 +90,19 @@ export class Lives {
     }
   }
 
+  /** Lets `ms` milliseconds pass, timer by timer, through as many deaths as come. */
+  async advance(ms: number): Promise<void> {
+    const { clock } = this.runtime
+    const end = clock.now() + ms
+    await this.settle()
+    for (let next = clock.nextAt; next !== undefined && next <= end; next = clock.nextAt) {
+      clock.goTo(next)
+      await this.settle()
+    }
+    clock.goTo(end)
+    await this.settle()
+  }
+
   /** Goes to the next timer; false where there is none. */
   tick(): boolean {
     const next = this.runtime.clock.nextAt

@@ -67,6 +67,9 @@ export function stillClock(): Clock & { advance(ms: number): void; readonly wait
         timers = timers.filter((each) => each !== timer)
       }
     },
+    setAlarm(callback, at) {
+      return this.setTimer(callback, at - now)
+    },
     advance(ms) {
       now += ms
       const due = timers.filter((timer) => timer.at <= now)

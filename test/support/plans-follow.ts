@@ -1,8 +1,9 @@
 import type { AnyAgent } from '../../src/agent/agent.ts'
 import type { Json } from '../../src/base/json.ts'
 import type { EventData, JobEvent } from '../../src/event/event.ts'
-import { type Divergence, Execution, type Programs } from '../../src/replay/execution.ts'
+import { type Divergence, Execution } from '../../src/replay/execution.ts'
 import { programsOf } from '../../src/replay/programs.ts'
+import type { Programs } from '../../src/replay/state.ts'
 
 /** Folds, with the state put away as text and taken out again wherever asked. */
 
@@ -23,7 +24,7 @@ export function fold(programs: Programs, events: readonly JobEvent[], execution 
 export function throughText(programs: Programs, execution: Execution, events: readonly JobEvent[]): Execution {
   const state = JSON.parse(JSON.stringify(execution.persist())) as Json
   const created = events[0]?.data as EventData<'job.created'>
-  const plan =
-    execution.planSeq === undefined ? undefined : (events[execution.planSeq]?.data as EventData<'plan.adopted'>)
+  const { planSeq } = state as { planSeq: number | null }
+  const plan = planSeq === null ? undefined : (events[planSeq]?.data as EventData<'plan.adopted'>)
   return Execution.restore(programs, state, created, plan)
 }

@@ -4,18 +4,18 @@
 export const ranks: Record<string, number> = {
   'src/base': 0,
   'src/event': 1,
-  'src/graph': 1,
-  machines: 2,
-  'src/compile': 3,
-  'src/agent': 4,
-  'src/store': 4,
-  'src/replay': 5,
-  'src/scheduler': 6,
-  'src/runtime': 7,
-  'src/testing': 8,
-  'src/cli': 8,
+  'src/graph': 2,
+  machines: 3,
+  'src/compile': 4,
+  'src/agent': 5,
+  'src/store': 5,
+  'src/replay': 6,
+  'src/scheduler': 7,
+  'src/runtime': 8,
+  'src/testing': 9,
+  'src/cli': 9,
   /** src/index.ts, the public surface. */
-  src: 9,
+  src: 10,
 }
 
 /** Globals through which a value that no history holds could get in, or an effect out. */

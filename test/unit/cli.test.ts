@@ -122,7 +122,7 @@ describe('a signal as a form', () => {
 
 describe('what a job rests on', () => {
   const pending = (status: Pending['status'], more: Partial<Pending> = {}): Pending => ({
-    ...{ effect: 'a', kind: 'call', attempt: 1, status },
+    ...{ effect: 'a', kind: 'call', attempt: 1, status, since: 0 },
     ...more,
   })
   const at = (all: Pending[], value: JobSnapshot['value'] = { running: {} }) =>

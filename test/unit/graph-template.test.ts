@@ -89,7 +89,7 @@ describe('templateIssues', () => {
   ])('lets %s pass', (_, template) => expect(templateIssues(template)).toEqual([]))
 
   test.each<[Json, string]>([
-    [{ $reff: ['a'] }, '"$reff" is none of $ref, $input, $item, $index, $literal'],
+    [{ $reff: ['a'] }, '"$reff" is none of $ref, $input, $item, $index, $state, $iteration, $output, $case, $literal'],
     [{ $ref: ['a'], default: 1 }, '$ref must be the only key'],
     [{ $ref: 'a.b' }, '$ref takes a list, such as'],
     [{ $ref: [] }, "$ref takes a node's id first"],

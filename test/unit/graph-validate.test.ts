@@ -171,7 +171,7 @@ test('sentences say what was expected', () => {
   const messageOf = (bad: unknown) => checkGraph(bad, known).issues?.[0]?.message
   expect(messageOf({ nodes: 1, output: 1 })).toBe('This must be a list, not a number.')
   expect(messageOf({ output: 1 })).toBe('This must be a list; it is missing.')
-  expect(messageOf(plan({ id: 'a' }))).toBe('The kind of a node is call, wait, sleep or map.')
+  expect(messageOf(plan({ id: 'a' }))).toBe('The kind of a node is call, wait, sleep, map, spawn, choose or loop.')
   expect(messageOf(plan(call('a', { timeout: 5 })))).toBe('The key "timeout" is not known here; take it out.')
   expect(messageOf(plan(call('a', { tool: '' })))).toBe('This must have at least 1 characters.')
   expect(messageOf(plan({ id: 's', kind: 'sleep', ms: -1 }))).toBe('This must be at least 0.')

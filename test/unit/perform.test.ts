@@ -332,7 +332,7 @@ describe('a call that was cut off by a crash', () => {
     expect(dataOf(await eventsOf(job), 'node.outcome_unknown')).toEqual([
       { effect: 'call', attempt: 1, reason: 'crash' },
     ])
-    expect(job.getSnapshot().pending).toEqual([{ effect: 'call', kind: 'call', status: 'unknown', attempt: 1 }])
+    expect(job.getSnapshot().pending).toMatchObject([{ effect: 'call', kind: 'call', status: 'unknown', attempt: 1 }])
     expect(job.getSnapshot().nodes).toEqual({ call: 'unknown' })
     expect((await after.store.get('job'))?.status).toBe('waiting')
     await using later = await after.reopen({ afterMs: 1e9 })

@@ -1,0 +1,74 @@
+import type { Runtime } from 'aetheris'
+import { parked as agent, go } from './agents.ts'
+import {
+  bytesIn,
+  type Figure,
+  figure,
+  heapBytes,
+  inDirectory,
+  measure,
+  pick,
+  pool,
+  repeat,
+  type Size,
+  type Workload,
+} from './helpers.ts'
+import { openLevel } from './run.ts'
+
+/** Jobs that wait for somebody, which is what most jobs of agents do most of the time. */
+
+const concurrency = 200
+
+async function park(runtime: Runtime, jobs: number): Promise<void> {
+  await pool(jobs, concurrency, async (index) => {
+    const job = await runtime.spawn(agent, {}, { id: `parked-${index}` })
+    await job.waitFor((snapshot) => snapshot.matches('go.waiting'))
+  })
+}
+
+async function wake(runtime: Runtime, jobs: number): Promise<void> {
+  await pool(jobs, concurrency, async (index) => {
+    const job = await runtime.job(`parked-${index}`)
+    await job.signal(go, { by: 'bench' })
+    await job.result()
+  })
+}
+
+async function once(jobs: number) {
+  return inDirectory(async (directory) => {
+    const first = await openLevel(directory)
+    const before = heapBytes()
+    const parking = await measure(() => park(first, jobs))
+    // Handles and promises of the last turn are let go before counting.
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    const heap = (heapBytes() - before) / jobs
+    await first.close()
+    const disk = (await bytesIn(directory)) / jobs
+    let runtime: Runtime | undefined
+    const opening = await measure(async () => {
+      runtime = await openLevel(directory)
+    })
+    const second = runtime as Runtime
+    const waking = await measure(() => wake(second, jobs))
+    await second.close()
+    return { heap, disk, parking, opening, waking }
+  })
+}
+
+export const parked: Workload = {
+  name: 'parked',
+  about: 'W5: jobs that wait for a signal: heap and disk of each, time to reopen, time to wake all',
+  async run(size: Size): Promise<Figure[]> {
+    const jobs = pick(size, { tiny: 5, normal: 2_000, large: 100_000 })
+    const runs = await repeat(pick(size, { tiny: 1, normal: 3, large: 1 }), () => once(jobs))
+    const what = `${jobs.toLocaleString('en')} jobs`
+    return [
+      figure(`${what}: heap each`, 'bytes', runs, ({ heap }) => heap, '<= 1,024'),
+      figure(`${what}: disk each`, 'bytes', runs, ({ disk }) => disk),
+      figure(`${what}: reopen`, 'ms', runs, ({ opening }) => opening.wallMs, '<= 1,000 for 100,000'),
+      figure(`${what}: CPU to park one`, 'ms', runs, ({ parking }) => parking.cpuMs / jobs),
+      figure(`${what}: CPU to wake one`, 'ms', runs, ({ waking }) => waking.cpuMs / jobs),
+      figure(`${what}: wake all`, 's', runs, ({ waking }) => waking.wallMs / 1000),
+    ]
+  },
+}

@@ -1,0 +1,84 @@
+import type { MapOutcome } from '../../machines/map.ts'
+import type { EndedError, PartOutcome } from '../../machines/outcome.ts'
+import { toErrorData } from '../base/error.ts'
+import type { Json } from '../base/json.ts'
+import type { Body, Node, NodeOf, Scope } from '../graph/graph.ts'
+import type { Compensation, NodeResult } from '../graph/result.ts'
+import { resolve } from '../graph/template.ts'
+import type { PlanContext } from './hydrate.ts'
+
+/** What it means for a node that its actor has ended, and what can be undone of it. */
+
+/** What the runtime answers the inert actor of a wait. */
+export type WaitAnswer = { payload: Json } | { timedOut: true }
+
+export interface Settled {
+  result: NodeResult
+  /** What a node of several parts has left to be undone, latest first. */
+  undo?: Compensation[]
+}
+
+/** The result of a node from the event with which its actor ended. */
+export function resultOf(node: Node, event: unknown, scope: Scope): Settled {
+  const { type, output, error } = event as { type: string; output: unknown; error: EndedError }
+  if (type.startsWith('xstate.error')) return { result: failed(error) }
+  switch (node.kind) {
+    case 'wait': {
+      const answer = output as WaitAnswer
+      return { result: 'timedOut' in answer ? { status: 'timedOut' } : { status: 'completed', output: answer.payload } }
+    }
+    case 'map':
+      return { result: partResult(output as MapOutcome), undo: itemsToUndo(node, output as MapOutcome, scope) }
+    case 'loop':
+      return { result: partResult(output as PartOutcome), undo: (output as PartOutcome).undo }
+    default:
+      return { result: { status: 'completed', output: output as Json } }
+  }
+}
+
+function failed(error: EndedError): NodeResult {
+  return error.ended === undefined ? { status: 'failed', error: toErrorData(error) } : { status: error.ended }
+}
+
+function partResult({ output, stopped, error }: Pick<PartOutcome, 'output' | 'stopped' | 'error'>): NodeResult {
+  if (stopped === undefined) return { status: 'completed', output }
+  return error === undefined ? { status: 'cancelled' } : { status: 'failed', error }
+}
+
+function itemsToUndo(node: NodeOf<'map'>, { output, order }: MapOutcome, scope: Scope): Compensation[] {
+  const { compensate } = node
+  if (compensate === undefined) return []
+  const items = resolve(node.over, scope) as Json[]
+  const gave = (result: Json) => (node.onItemFailure === 'collect' ? (result as { output: Json }).output : result)
+  return order.toReversed().map((index) => {
+    const undoing = gave(output[index] as Json)
+    const input = resolve(compensate.input, { ...scope, item: items[index] as Json, index, undoing }) ?? null
+    return { id: `${node.id}/${index}`, tool: compensate.tool, input }
+  })
+}
+
+/**
+ * The calls that undo what a plan has done, latest first. What may have happened is undone as well: compensations are
+ * harmless where there is nothing to undo.
+ */
+export function compensationsOf(graph: Body, context: PlanContext, scope: Scope): Compensation[] {
+  const nodes = new Map(graph.nodes.map((node) => [node.id, node]))
+  return Object.keys(context.nodes)
+    .toReversed()
+    .flatMap((id) => {
+      const parts = context.undo[id]
+      const node = nodes.get(id)
+      if (parts !== undefined) return prefixed(node, parts)
+      const result = context.nodes[id]
+      const isDone = result?.status === 'completed' || result?.status === 'unknown'
+      if (!isDone || node === undefined || node.kind === 'map' || !('compensate' in node) || !node.compensate) return []
+      const undoing = result.status === 'completed' ? result.output : undefined
+      const input = resolve(node.compensate.input, { ...scope, undoing }) ?? null
+      return [{ id, tool: node.compensate.tool, input }]
+    })
+}
+
+/** What a loop has left is named by its iteration already; the loop's own name goes before. */
+function prefixed(node: Node | undefined, parts: Compensation[]): Compensation[] {
+  return node?.kind === 'loop' ? parts.map((part) => ({ ...part, id: `${node.id}/${part.id}` })) : parts
+}

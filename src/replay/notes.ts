@@ -1,0 +1,127 @@
+import type { NewEvent } from '../event/event.ts'
+import type { Effect } from './effect.ts'
+import type { FoldState } from './state.ts'
+
+/**
+ * What notes change: where an effect stands, and never the machine. Some lead to an outcome, which is announced.
+ */
+
+export function applyNote(state: FoldState, event: NewEvent): void {
+  const { pending, seq } = state
+  const { at } = event
+  switch (event.type) {
+    case 'node.started': {
+      const { effect, class: effectClass, reconciles = false } = event.data
+      pending.change(effect, at, { status: 'started', attempt: 1, class: effectClass, reconciles, cause: seq })
+      return
+    }
+    case 'node.attempted': {
+      const { effect, attempt } = event.data
+      pending.change(effect, at, { status: 'started', attempt, isResolved: false, isReconciled: false, cause: seq })
+      return
+    }
+    case 'node.progressed':
+      return pending.change(event.data.effect, at, { progress: event.data.progress })
+    case 'node.retried':
+      return retried(event.data.effect, at, event.data.delayMs, state)
+    case 'node.outcome_unknown':
+      return pending.change(event.data.effect, at, { status: 'unknown', isReconciled: false })
+    case 'node.reconciled':
+    case 'node.resolved':
+      return answered(event, state)
+    case 'node.withdrawn':
+      return pending.forget(event.data.effect)
+    case 'node.waiting':
+      return pending.change(event.data.effect, at, { status: 'waiting', cause: seq })
+    case 'child.spawned':
+      return pending.change(event.data.effect, at, { status: 'awaiting', childId: event.data.jobId, cause: seq })
+    case 'approval.requested':
+      return requested(event.data, at, state)
+    case 'approval.escalated':
+      return escalated(event.data, at, state)
+    case 'approval.decided':
+      return decided(event.data, at, state)
+    case 'job.recovered':
+      return interrupted(at, state)
+    case 'timer.armed': {
+      const { timer, effect, purpose, dueAt } = event.data
+      pending.timers.set(timer, { id: timer, purpose, dueAt, ...(effect === undefined ? {} : { effect }) })
+      if (purpose === 'sleep' && effect !== undefined) pending.change(effect, at, { status: 'sleeping', cause: seq })
+    }
+  }
+}
+
+function retried(id: string, at: number, delayMs: number, state: FoldState): void {
+  const { pending } = state
+  const effect = pending.effects.get(id) as Effect
+  pending.change(id, at, { status: 'backoff', failures: effect.failures + 1 })
+  state.arm(id, 'retry', at + delayMs)
+}
+
+/** Somebody, or the tool itself, has said how a call ended whose outcome was unknown. */
+function answered(event: Extract<NewEvent, { type: 'node.reconciled' | 'node.resolved' }>, state: FoldState): void {
+  const { pending, seq } = state
+  const { effect, attempt, output, error } = event.data
+  const answer = event.type === 'node.reconciled' ? event.data.answer : event.data.as
+  if (answer === 'unknown') return pending.change(effect, event.at, { isReconciled: true })
+  pending.change(effect, event.at, { status: 'answered', cause: seq })
+  if (answer === 'completed')
+    state.announce({ type: 'node.completed', data: { effect, attempt, output: output ?? null } })
+  else if (answer === 'failed') {
+    const unnamed = { name: 'Error', message: 'The call is said to have failed.' }
+    state.announce({ type: 'node.failed', data: { effect, attempt, error: error ?? unnamed } })
+  } else if (pending.effects.get(effect)?.isHalted)
+    state.announce({ type: 'node.cancelled', data: { effect, attempt } })
+  else pending.change(effect, event.at, { status: 'ready', isResolved: true })
+}
+
+function requested(
+  data: Extract<NewEvent, { type: 'approval.requested' }>['data'],
+  at: number,
+  state: FoldState,
+): void {
+  const { effect, tool, input, digest, policy } = data
+  state.pending.change(effect, at, {
+    status: 'approving',
+    approval: { tool, input, digest, policy },
+    cause: state.seq,
+  })
+  if (policy.timeoutMs !== undefined) state.arm(effect, 'approval', at + policy.timeoutMs)
+  if (policy.escalate !== undefined) state.arm(effect, 'escalation', at + policy.escalate.afterMs)
+}
+
+function escalated({ effect, to }: { effect: string; to: string[] }, at: number, { pending }: FoldState): void {
+  const approval = pending.effects.get(effect)?.approval
+  if (approval !== undefined) pending.change(effect, at, { approval: { ...approval, escalatedTo: to } })
+}
+
+function decided(data: Extract<NewEvent, { type: 'approval.decided' }>['data'], at: number, state: FoldState): void {
+  const { pending, seq } = state
+  const { effect, option, verdict, by, reason } = data
+  const found = pending.effects.get(effect)
+  if (found?.approval === undefined) return
+  pending.clearTimers(effect, ['approval', 'escalation'])
+  if (verdict === 'approve') {
+    const approval = { ...found.approval, option, ...(by === undefined ? {} : { by }) }
+    pending.change(effect, at, { status: 'requested', approval, cause: seq })
+    return
+  }
+  pending.change(effect, at, { status: 'answered', cause: seq })
+  const who = by === undefined ? 'Nobody answered in time' : `${by} answered "${option}"`
+  const message = `The call of "${found.approval.tool}" was not approved. ${who}${reason === undefined ? '' : `: ${reason}`}.`
+  const error = { name: 'AetherisError', code: 'APPROVAL_DENIED', message }
+  state.announce({ type: 'node.failed', data: { effect, attempt: found.attempt, error } })
+}
+
+/** Another owner has taken over: what was under way has lost its process, and only its class says what may follow. */
+function interrupted(at: number, state: FoldState): void {
+  const { pending, seq } = state
+  for (const effect of pending.effects.values()) {
+    const { id, attempt } = effect
+    if (effect.status !== 'started') continue
+    if (effect.class === 'once')
+      state.announce({ type: 'node.outcome_unknown', data: { effect: id, attempt, reason: 'crash' } })
+    else if (effect.isHalted) state.announce({ type: 'node.cancelled', data: { effect: id, attempt } })
+    else pending.change(id, at, { status: 'interrupted', cause: seq })
+  }
+}

@@ -1,0 +1,148 @@
+import type { ToolContext } from '../agent/tool.ts'
+import type { Clock } from '../base/clock.ts'
+import { AetherisError, toErrorData } from '../base/error.ts'
+import { type Json, toJson } from '../base/json.ts'
+import { type AttemptResult, failureOf, type Performance } from './perform.ts'
+
+/**
+ * One attempt of one effect, from its begin to its result.
+ *
+ * A1 It has one result; what it gives after that is told apart, as late.
+ * A2 `stop` asks it to end and waits for what it says; `drop` waits no more.
+ */
+
+export interface AttemptHost {
+  readonly clock: Clock
+  /** The attempt says how far it is. `isKept`: it is time to keep that. */
+  progressed(data: Json, isKept: boolean): void
+  /** It came back after all, when its result was given already. */
+  late(result: AttemptResult): void
+}
+
+export type AttemptContext = Pick<
+  ToolContext,
+  'jobId' | 'effect' | 'attempt' | 'idempotencyKey' | 'lastProgress' | 'approval'
+>
+
+/** How often the progress of an attempt is kept, at most. */
+const keepEveryMs = 1_000
+
+export class Attempt {
+  private readonly performance: Performance
+  private readonly context: AttemptContext
+  private readonly host: AttemptHost
+  private readonly abort = new AbortController()
+  private readonly ends: { early: (result: AttemptResult) => void } = { early: () => {} }
+  private cost = 0
+  private hasResult = false
+  private keptAt = Number.NEGATIVE_INFINITY
+  private unkept: Json | undefined
+  private beat = () => {}
+
+  constructor(performance: Performance, context: AttemptContext, host: AttemptHost) {
+    this.performance = performance
+    this.context = context
+    this.host = host
+  }
+
+  /** What it has charged so far. */
+  get charged(): number {
+    return this.cost
+  }
+
+  /** What it reported last, where that was not kept. */
+  get lastProgress(): Json | undefined {
+    return this.unkept
+  }
+
+  /** Whether it was asked to end. */
+  get isStopped(): boolean {
+    return this.abort.signal.aborted
+  }
+
+  /** Runs until it ends, runs out of time or is dropped. Never rejects. */
+  async run(): Promise<AttemptResult> {
+    const early = new Promise<AttemptResult>((resolve) => {
+      this.ends.early = resolve
+    })
+    const clear = this.watchTime()
+    const own = this.perform()
+    const result = await Promise.race([own, early])
+    clear()
+    this.hasResult = true
+    void own.then((late) => late !== result && late.type !== 'stopped' && this.host.late(late))
+    return result
+  }
+
+  /** Asks the tool to end. */
+  stop(reason: unknown): void {
+    this.abort.abort(reason)
+  }
+
+  /** Nobody waits for it any more. */
+  drop(reason: unknown): void {
+    this.ends.early({ type: 'dropped' })
+    this.abort.abort(reason)
+  }
+
+  private async perform(): Promise<AttemptResult> {
+    const { signal: abortSignal } = this.abort
+    try {
+      await undefined // a tool that throws at once, and one that never gives way, are as good as others
+      return await this.performance.run({
+        ...this.context,
+        abortSignal,
+        progress: (data) => this.progress(data),
+        charge: (units) => this.charge(units),
+      })
+    } catch (thrown) {
+      return abortSignal.aborted && thrown === abortSignal.reason ? { type: 'stopped' } : failureOf(thrown)
+    }
+  }
+
+  private progress(data: Json): void {
+    const json = toJson(data, `The progress of ${this.performance.name}`, 'INPUT_INVALID')
+    if (this.hasResult) return
+    this.beat()
+    const now = this.host.clock.now()
+    const isKept = now - this.keptAt >= keepEveryMs
+    if (isKept) this.keptAt = now
+    this.unkept = isKept ? undefined : json
+    this.host.progressed(json, isKept)
+  }
+
+  private charge(units: number): void {
+    if (!Number.isSafeInteger(units) || units < 0) {
+      const message = `${this.performance.name} charged ${String(units)}; a cost is a whole number from 0.`
+      throw new AetherisError('INPUT_INVALID', message)
+    }
+    if (!this.hasResult) this.cost += units
+  }
+
+  /** Ends the attempt when it takes too long, or is silent for too long. */
+  private watchTime(): () => void {
+    const { name, timeoutMs, heartbeatMs } = this.performance
+    const { clock } = this.host
+    const fail = (message: string) => () => {
+      const error = new AetherisError('TOOL_TIMEOUT', message)
+      this.ends.early({ type: 'timedOut', error: toErrorData(error) })
+      this.abort.abort(error)
+    }
+    const clears: (() => void)[] = []
+    if (timeoutMs !== undefined) {
+      clears.push(clock.setTimer(fail(`${name} took longer than ${timeoutMs} ms.`), timeoutMs))
+    }
+    if (heartbeatMs !== undefined) {
+      const hung = fail(`${name} gave no sign of life for ${heartbeatMs} ms.`)
+      let clear = clock.setTimer(hung, heartbeatMs)
+      this.beat = () => {
+        clear()
+        clear = clock.setTimer(hung, heartbeatMs)
+      }
+      clears.push(() => clear())
+    }
+    return () => {
+      for (const clear of clears) clear()
+    }
+  }
+}

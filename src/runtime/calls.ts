@@ -1,0 +1,134 @@
+import type { Clock } from '../base/clock.ts'
+import { toErrorData } from '../base/error.ts'
+import type { Json } from '../base/json.ts'
+import type { Effect } from '../replay/effect.ts'
+import type { Slots } from '../scheduler/slots.ts'
+import { Attempt } from './attempt.ts'
+import type { Input, Progress, Reconciliation } from './input.ts'
+import type { AttemptResult, Performance } from './perform.ts'
+
+/**
+ * The calls of one job that are under way in this process: attempts, and questions how an attempt had ended.
+ *
+ * C1 Every attempt holds a slot from its begin to its result.
+ */
+
+export interface CallsHost {
+  readonly jobId: string
+  readonly clock: Clock
+  readonly effectSlots: Slots
+  performance(effect: Effect): Performance
+  /** Something has come of a call. Also called for what comes late, after the job was parked. */
+  tell(input: Input): void
+  progressed(effect: string, progress: Json): void
+}
+
+export class Calls {
+  private readonly host: CallsHost
+  private readonly attempts = new Map<string, Attempt>()
+  private readonly questions = new Map<string, AbortController>()
+
+  constructor(host: CallsHost) {
+    this.host = host
+  }
+
+  get areUnderWay(): boolean {
+    return this.attempts.size > 0 || this.questions.size > 0
+  }
+
+  get attemptsUnderWay(): number {
+    return this.attempts.size
+  }
+
+  isAsking(effect: string): boolean {
+    return this.questions.has(effect)
+  }
+
+  /** Makes the attempt that was just recorded. Its slot was taken before. */
+  perform(effect: Effect): void {
+    const { id, attempt: number, progress, approval } = effect
+    const tell = (result: AttemptResult) => {
+      const { charged: cost, lastProgress } = attempt
+      this.host.tell({ type: 'outcome', effect: id, attempt: number, result, cost, progress: lastProgress })
+    }
+    const context = {
+      ...this.contextOf(effect),
+      lastProgress: progress,
+      approval: approval?.option === undefined ? undefined : { option: approval.option, by: approval.by },
+    }
+    const attempt = new Attempt(this.host.performance(effect), context, {
+      clock: this.host.clock,
+      progressed: (data, isKept) => this.progressed({ effect: id, attempt: number, progress: data }, isKept),
+      late: tell,
+    })
+    this.attempts.set(id, attempt)
+    void attempt.run().then((result) => {
+      if (this.attempts.get(id) === attempt) this.attempts.delete(id)
+      this.host.effectSlots.release()
+      if (result.type !== 'dropped') tell(result)
+    })
+  }
+
+  /** Asks the tool of a call whose outcome was lost how it ended. */
+  ask(effect: Effect): void {
+    const abort = new AbortController()
+    const { id, attempt } = effect
+    const { reconcile } = this.host.performance(effect)
+    this.questions.set(id, abort)
+    void answerOf(reconcile, { ...this.contextOf(effect), abortSignal: abort.signal }).then((answer) => {
+      this.questions.delete(id)
+      if (!abort.signal.aborted) this.host.tell({ type: 'reconciled', effect: id, attempt, answer })
+    })
+  }
+
+  /** Drops the attempts whose effects are gone, and asks those to end that belong to what is ending. */
+  callOff(effects: ReadonlyMap<string, Effect>): void {
+    for (const [id, attempt] of this.attempts) {
+      const effect = effects.get(id)
+      if (effect?.status !== 'started') {
+        this.attempts.delete(id)
+        attempt.drop(new Error('The job no longer wants this call.'))
+      } else if (effect.isHalted && !attempt.isStopped) {
+        attempt.stop(new Error('The job is ending.'))
+      }
+    }
+  }
+
+  dropAll(reason: unknown): void {
+    for (const attempt of this.attempts.values()) attempt.drop(reason)
+    for (const abort of this.questions.values()) abort.abort(reason)
+  }
+
+  /** The key is the same for every attempt, whoever makes it. */
+  private contextOf({ id, attempt }: Effect) {
+    const { jobId } = this.host
+    return { jobId, effect: id, attempt, idempotencyKey: `${jobId}/${id}` }
+  }
+
+  private progressed(progress: Progress, isKept: boolean): void {
+    this.host.progressed(progress.effect, progress.progress)
+    if (isKept) this.host.tell({ type: 'progress', ...progress })
+  }
+}
+
+/** What a tool says how a call ended; one that throws does not know. */
+async function answerOf(
+  reconcile: Performance['reconcile'],
+  context: Parameters<NonNullable<Performance['reconcile']>>[0],
+): Promise<Reconciliation> {
+  try {
+    const answer = await reconcile?.(context)
+    switch (answer?.status) {
+      case 'completed':
+        return { answer: 'completed', output: answer.output }
+      case 'failed':
+        return { answer: 'failed', error: { name: 'Error', message: answer.message } }
+      case 'absent':
+        return { answer: 'absent' }
+      default:
+        return { answer: 'unknown' }
+    }
+  } catch (error) {
+    return { answer: 'unknown', error: toErrorData(error) }
+  }
+}

@@ -1,0 +1,170 @@
+import type { AnyAgent } from '../agent/agent.ts'
+import { optionsOf } from '../event/approval.ts'
+import type { Command, CommandBody } from '../event/command.ts'
+import type { EventBody } from '../event/event.ts'
+import type { JobSnapshot, Pending } from '../replay/job-snapshot.ts'
+import { toolOutput } from './perform.ts'
+
+/**
+ * What a command means for a job in a given state: an event, nothing since it is so already, or a refusal.
+ *
+ * Asked twice with the same code: when somebody gives the command, to refuse it at once where it makes no sense, and
+ * when the job gets to it, since much may have happened in between.
+ */
+export type Decision =
+  | { type: 'event'; event: EventBody }
+  /** It is so already. */
+  | { type: 'repeat' }
+  | { type: 'refuse'; why: string }
+
+const repeat: Decision = { type: 'repeat' }
+
+function accept(event: EventBody): Decision {
+  return { type: 'event', event }
+}
+
+function refuse(why: string): Decision {
+  return { type: 'refuse', why }
+}
+
+/** @param message id of the message that brings it. */
+export function decide({ kind, body }: Command, job: JobSnapshot, message: string): Decision {
+  switch (kind) {
+    case 'signal':
+      return accept({ type: 'signal.received', data: { ...body, message } })
+    case 'pause':
+      return job.isPaused ? repeat : accept({ type: 'job.paused', data: body })
+    case 'resume':
+      return job.isHeld || body.budget !== undefined ? accept({ type: 'job.resumed', data: body }) : repeat
+    case 'cancel':
+      return isEnding(job) ? repeat : accept({ type: 'job.cancel_requested', data: body })
+    case 'terminate':
+      return accept({ type: 'job.terminated', data: body })
+    case 'revise':
+      return revise(body, job)
+    case 'retry':
+      return rerun(body, job, true)
+    case 'restart':
+      return rerun(body, job, false)
+    case 'decide':
+      return answer(body, job)
+    case 'resolve':
+      return resolve(body, job)
+    case 'child':
+      return childEnded(body, job)
+  }
+}
+
+function isEnding({ phase }: JobSnapshot): boolean {
+  return phase === 'cancelling' || phase === 'compensating'
+}
+
+function revise(body: CommandBody<'revise'>, job: JobSnapshot): Decision {
+  if (job.isRevising || job.phase === 'planning') return repeat
+  if (job.graph === undefined) return refuse('The job runs a hand-written machine, which has no plan to be revised.')
+  if (job.phase !== 'running' || job.isFailing)
+    return refuse(`The job is ${stateOf(job)}; a plan is revised while it runs.`)
+  return accept({ type: 'plan.revision_requested', data: body })
+}
+
+function rerun({ node, ...who }: CommandBody<'retry'>, job: JobSnapshot, onlyFailed: boolean): Decision {
+  const status = job.nodes[node]
+  if (job.graph === undefined) return refuse('The job runs a hand-written machine, which has no nodes.')
+  if (status === undefined) return refuse(`The plan of the job has no node "${node}".`)
+  const isFailed = status === 'failed'
+  if (onlyFailed && !isFailed) return refuse(`Node "${node}" is ${status}; only a node that has failed is tried again.`)
+  if (!(node in job.results)) return refuse(`Node "${node}" is ${status}; it has not settled yet.`)
+  if (job.wasUndone)
+    return refuse('What the job had done was undone, so there is nothing to go on from; start a new job.')
+  if (job.phase !== 'failed' && (job.phase !== 'running' || job.isFailing)) {
+    return refuse(`The job is ${stateOf(job)}; a node runs again in a job that runs or has failed.`)
+  }
+  return accept({ type: 'job.restarted', data: { node, ...who } })
+}
+
+function answer({ effect, option, digest, by, reason }: CommandBody<'decide'>, job: JobSnapshot): Decision {
+  const found = pendingOf(effect, job)
+  const approval = found?.approval
+  if (approval === undefined) return refuse(`"${effect}" asks for no approval${standing(effect, job)}.`)
+  if (approval.option !== undefined) {
+    return approval.option === option ? repeat : refuse(`"${effect}" was answered "${approval.option}" already.`)
+  }
+  const verdict = optionsOf(approval.policy)[option]
+  if (verdict === undefined) {
+    return refuse(
+      `"${option}" is no answer to "${effect}"; it takes: ${Object.keys(optionsOf(approval.policy)).join(', ')}.`,
+    )
+  }
+  if (digest !== undefined && digest !== approval.digest) {
+    return refuse(`What "${effect}" is about to do has changed since it was shown; look at it again.`)
+  }
+  const allowed = [...(approval.policy.by ?? []), ...(approval.escalatedTo ?? [])]
+  if (approval.policy.by !== undefined && !allowed.includes(by)) {
+    return refuse(`"${by}" may not answer "${effect}"; these may: ${allowed.join(', ')}.`)
+  }
+  const why = reason === undefined ? {} : { reason }
+  const data = { effect: found?.effect ?? effect, digest: approval.digest, option, verdict, by, ...why }
+  return accept({ type: 'approval.decided', data })
+}
+
+function resolve({ effect, as, by, reason }: CommandBody<'resolve'>, job: JobSnapshot): Decision {
+  const found = pendingOf(effect, job)
+  if (found?.status !== 'unknown') return refuse(`The outcome of "${effect}" is not in doubt${standing(effect, job)}.`)
+  if (as.type === 'again' && (isEnding(job) || job.isFailing)) {
+    return refuse(`The job is ${stateOf(job)}, so nothing is run again; say whether "${effect}" completed or failed.`)
+  }
+  const said =
+    as.type === 'completed'
+      ? { output: as.output }
+      : as.type === 'failed'
+        ? { error: { name: 'Error', message: as.message } }
+        : {}
+  const { effect: id, attempt } = found
+  return accept({ type: 'node.resolved', data: { effect: id, attempt, as: as.type, ...said, by, reason } })
+}
+
+function childEnded({ effect, end }: CommandBody<'child'>, job: JobSnapshot): Decision {
+  const found = job.pending.find((each) => each.effect === effect)
+  // The parent no longer waits for it.
+  if (found === undefined || found.kind !== 'spawn' || found.status === 'answered') return repeat
+  const { attempt } = found
+  if (end.type === 'completed') return accept({ type: 'node.completed', data: { effect, attempt, output: end.output } })
+  return accept({ type: 'node.failed', data: { effect, attempt, error: end.error } })
+}
+
+/** A pending effect by its id, or by the node where that asks for one thing only. */
+export function pendingOf(id: string, { pending }: JobSnapshot): Pending | undefined {
+  const exact = pending.find(({ effect }) => effect === id)
+  if (exact !== undefined) return exact
+  const [only, second] = pending.filter(({ effect }) => effect.split(/[/#]/)[0] === id)
+  return second === undefined ? only : undefined
+}
+
+/** Where a node stands, for the end of a sentence. */
+function standing(id: string, job: JobSnapshot): string {
+  const several = job.pending.filter(({ effect }) => effect.split(/[/#]/)[0] === id)
+  if (several.length > 1)
+    return `; name one of ${several
+      .slice(0, 5)
+      .map(({ effect }) => effect)
+      .join(', ')}`
+  const status = job.nodes[id] ?? several[0]?.status
+  return status === undefined ? '; the job has no such node' : `: it is ${status}`
+}
+
+function stateOf(job: JobSnapshot): string {
+  return job.isFailing ? 'failing' : job.phase
+}
+
+/** A decision, once what it brings fits the schema of the tool that it speaks for. */
+export function withSchema(decision: Decision, agent: AnyAgent, job: JobSnapshot): Decision {
+  if (decision.type !== 'event' || decision.event.type !== 'node.resolved' || decision.event.data.as !== 'completed') {
+    return decision
+  }
+  const { data } = decision.event
+  const tool = agent.tools.get(pendingOf(data.effect, job)?.tool ?? '')
+  if (tool === undefined) return decision
+  const output = toolOutput(tool, data.output)
+  if ('error' in output) return refuse(output.error.message)
+  return accept({ type: 'node.resolved', data: { ...data, output: output.json } })
+}

@@ -1,0 +1,239 @@
+import type { AnyAgent } from '../agent/agent.ts'
+import { attemptsOf, retryDelayMs } from '../agent/retry.ts'
+import type { Clock } from '../base/clock.ts'
+import { AetherisError, toErrorData } from '../base/error.ts'
+import { digest, type Json } from '../base/json.ts'
+import { newId, type Random } from '../base/random.ts'
+import type { Command } from '../event/command.ts'
+import type { EventBody, NewEvent } from '../event/event.ts'
+import { canReconcile, type Effect, isRunnable } from '../replay/effect.ts'
+import type { Execution } from '../replay/execution.ts'
+import { JobSnapshot } from '../replay/job-snapshot.ts'
+import type { InboxMessage } from '../store/store.ts'
+import { overBudget } from './budget.ts'
+import { type Decision, decide, withSchema } from './commands.ts'
+import type { Input, Progress } from './input.ts'
+import type { AttemptResult, Performance } from './perform.ts'
+
+/**
+ * One turn of a runner: turns what has come in into events, then decides what is begun. Nothing is performed and
+ * nothing is written here; the runner does both with what the turn has collected.
+ */
+
+export interface TurnHost {
+  readonly jobId: string
+  readonly agent: AnyAgent
+  readonly execution: Execution
+  readonly epoch: number
+  readonly clock: Clock
+  readonly random: Random
+  performance(effect: Effect): Performance
+  takeSlot(): boolean
+  isAsking(effect: string): boolean
+}
+
+export class Turn {
+  readonly events: NewEvent[] = []
+  /** Messages that these events have used up. */
+  readonly acks: string[] = []
+  /** Attempts to be made once the events are durable. */
+  readonly perform: Effect[] = []
+  /** Tools to be asked how a call had ended. */
+  readonly ask: Effect[] = []
+  /** Called when the events are durable. */
+  readonly done: (() => void)[] = []
+  /** Effects that could begin if there were slots for them. */
+  wanted = 0
+  private readonly host: TurnHost
+  private readonly execution: Execution
+
+  constructor(host: TurnHost) {
+    this.host = host
+    this.execution = host.execution
+  }
+
+  get isEmpty(): boolean {
+    return this.events.length === 0 && this.acks.length === 0
+  }
+
+  take(input: Input): void {
+    if (input.type === 'outcome') this.takeOutcome(input)
+    if (input.type === 'command') this.takeCommand(input)
+    if (this.execution.isEnded) return
+    if (input.type === 'reconciled') this.takeReconciled(input)
+    if (input.type === 'progress') this.takeProgress(input)
+    if (input.type === 'timers') this.takeTimers()
+    if (input.type === 'recovered') this.record({ type: 'job.recovered', data: { epoch: this.host.epoch } }, null)
+  }
+
+  private takeOutcome({ effect: id, attempt, result, cost, progress }: Extract<Input, { type: 'outcome' }>): void {
+    const effect = this.execution.effects.get(id)
+    if (effect !== undefined && effect.attempt === attempt && effect.status === 'started') {
+      // It is of use only where another attempt may follow.
+      if (progress !== undefined && result.type !== 'done') this.takeProgress({ effect: id, attempt, progress })
+      this.record(this.outcomeOf(effect, result, cost), effect.cause)
+      return
+    }
+    // A child that was started is there, whatever became of the wish for it; it was let go of already.
+    if (result.type === 'stopped' || result.type === 'dropped' || result.type === 'spawned') return
+    const value = (result.type === 'done' ? result.output : 'error' in result ? { ...result.error } : null) as Json
+    this.record({ type: 'node.late_result', data: { effect: id, attempt, ok: result.type === 'done', value } }, null)
+  }
+
+  /** What an attempt's result means for the job: its outcome, another attempt, or a question for somebody. */
+  private outcomeOf(effect: Effect, result: AttemptResult, charged: number): EventBody {
+    const { id, attempt } = effect
+    const cost = charged === 0 ? {} : { cost: charged }
+    switch (result.type) {
+      case 'done':
+        return { type: 'node.completed', data: { effect: id, attempt, output: result.output, ...cost } }
+      case 'planned':
+        return this.planned(result.graph as unknown as Json)
+      case 'spawned':
+        return { type: 'child.spawned', data: { effect: id, jobId: result.jobId } }
+      case 'stopped':
+      case 'dropped':
+        return { type: 'node.cancelled', data: { effect: id, attempt, ...cost } }
+      case 'timedOut':
+        if (effect.class !== 'once') return this.failureOf(effect, result, cost)
+        return { type: 'node.outcome_unknown', data: { effect: id, attempt, reason: 'timeout', ...cost } }
+      case 'failed':
+        return this.failureOf(effect, result, cost)
+    }
+  }
+
+  private failureOf(
+    effect: Effect,
+    result: Extract<AttemptResult, { type: 'failed' | 'timedOut' }>,
+    cost: { cost?: number },
+  ): EventBody {
+    const { id, attempt, isHalted = false } = effect
+    const { error } = result
+    const { retry } = this.host.performance(effect)
+    const isFinal = result.type === 'failed' && (!result.retryable || isNamed(error, retry.nonRetryable))
+    const failures = effect.failures + 1
+    if (isHalted || isFinal || failures >= attemptsOf(retry, effect.class ?? 'once')) {
+      return { type: 'node.failed', data: { effect: id, attempt, error, ...cost } }
+    }
+    const asked = result.type === 'failed' ? result.retryAfterMs : undefined
+    const delayMs = Math.round(asked ?? retryDelayMs(retry, failures, this.host.random))
+    return { type: 'node.retried', data: { effect: id, attempt, error, delayMs, ...cost } }
+  }
+
+  private planned(graph: Json): EventBody {
+    const { rounds } = this.execution
+    const hash = digest(graph)
+    if (rounds <= 1) return { type: 'plan.adopted', data: { graph, hash } }
+    return { type: 'plan.revised', data: { graph, hash, round: rounds } }
+  }
+
+  private takeReconciled({ effect: id, attempt, answer }: Extract<Input, { type: 'reconciled' }>): void {
+    const effect = this.execution.effects.get(id)
+    // A person may have been faster.
+    if (effect === undefined || effect.attempt !== attempt || effect.status !== 'unknown') return
+    this.record({ type: 'node.reconciled', data: { effect: id, attempt, ...answer } }, effect.cause)
+  }
+
+  private takeProgress({ effect: id, attempt, progress }: Progress): void {
+    const effect = this.execution.effects.get(id)
+    if (effect === undefined || effect.attempt !== attempt || effect.status !== 'started') return
+    this.record({ type: 'node.progressed', data: { effect: id, attempt, progress } }, effect.cause)
+  }
+
+  private takeTimers(): void {
+    const { timers, effects } = this.execution
+    const now = this.host.clock.now()
+    const due = [...timers.values()].filter(({ dueAt }) => dueAt <= now).sort((a, b) => a.dueAt - b.dueAt)
+    for (const { id, effect } of due) {
+      // An earlier one of them may have moved the machine on.
+      if (!this.execution.timers.has(id)) continue
+      const cause = effect === undefined ? null : (effects.get(effect)?.cause ?? null)
+      this.record({ type: 'timer.fired', data: { timer: id } }, cause)
+    }
+  }
+
+  takeMessage({ id, kind, body }: InboxMessage): void {
+    this.acks.push(id)
+    if (this.execution.isEnded) return
+    const command = { kind, body } as unknown as Command
+    const decision = this.decide(command, id)
+    if (decision.type === 'event') this.record(decision.event, null)
+    if (decision.type !== 'refuse') return
+    const { by } = command.body as { by?: string }
+    const data = { command: kind, message: id, why: decision.why, ...(by === undefined ? {} : { by }) }
+    this.record({ type: 'command.refused', data }, null)
+  }
+
+  private takeCommand({ command, done }: Extract<Input, { type: 'command' }>): void {
+    const { jobId } = this.host
+    const decision = this.decide(command, '')
+    if (decision.type === 'event') this.record(decision.event, null)
+    const isRefused = decision.type === 'refuse'
+    const refusal = isRefused ? new AetherisError('COMMAND_REFUSED', decision.why, { jobId }) : undefined
+    this.done.push(() => done(refusal))
+  }
+
+  private decide(command: Command, message: string): Decision {
+    const job = new JobSnapshot(this.host.jobId, this.execution)
+    return withSchema(decide(command, job, message), this.host.agent, job)
+  }
+
+  /** Begins what may begin: asks for approvals, starts attempts as far as there are slots, and asks tools. */
+  begin(): void {
+    if (this.execution.isEnded) return
+    for (const effect of this.execution.effects.values()) {
+      if (this.execution.isHeld) return
+      if (canReconcile(effect) && !this.host.isAsking(effect.id)) this.ask.push(effect)
+      if (!isRunnable(effect) || this.asksFirst(effect) || this.exceeds(effect)) continue
+      if (this.host.takeSlot()) this.start(effect)
+      else this.wanted += 1
+    }
+  }
+
+  /** Asks for an approval where one is needed and was not given yet. */
+  private asksFirst(effect: Effect): boolean {
+    if (effect.status !== 'requested' || effect.approval !== undefined) return false
+    const performance = this.host.performance(effect)
+    const { name: tool, input } = performance
+    try {
+      const policy = performance.approval()
+      if (policy === undefined) return false
+      const data = { effect: effect.id, tool, input, digest: digest({ tool, input }), policy }
+      this.record({ type: 'approval.requested', data }, effect.cause)
+    } catch (error) {
+      // Where it cannot be said whether somebody has to agree, nothing is done.
+      const data = { effect: effect.id, attempt: effect.attempt, error: toErrorData(error) }
+      this.record({ type: 'node.failed', data }, effect.cause)
+    }
+    return true
+  }
+
+  private exceeds(effect: Effect): boolean {
+    const over = overBudget(this.execution, effect, this.host.clock.now())
+    if (over !== undefined) this.record({ type: 'budget.exceeded', data: over }, effect.cause)
+    return over !== undefined
+  }
+
+  private start(effect: Effect): void {
+    const { id, status, attempt, isResolved } = effect
+    const { name: tool, class: effectClass, input, reconcile } = this.host.performance(effect)
+    const reconciles = reconcile === undefined ? {} : { reconciles: true as const }
+    const again = status === 'interrupted' ? 'recovery' : isResolved ? 'resolved' : 'retry'
+    const body: EventBody =
+      status === 'requested'
+        ? { type: 'node.started', data: { effect: id, tool, class: effectClass, input, ...reconciles } }
+        : { type: 'node.attempted', data: { effect: id, attempt: attempt + 1, cause: again } }
+    this.record(body, effect.cause)
+    this.perform.push(effect)
+  }
+
+  private record(body: EventBody, cause: number | null): void {
+    const { clock, random } = this.host
+    const at = clock.now()
+    this.events.push(...this.execution.record(body, cause, () => ({ id: newId(at, random), at })))
+  }
+}
+
+function isNamed({ name, code }: { name: string; code?: string }, names: readonly string[] = []): boolean {
+  return names.includes(name) || (code !== undefined && names.includes(code))
+}

@@ -1,0 +1,94 @@
+import { join } from 'node:path'
+import type { AnyAgent } from '../../src/agent/agent.ts'
+import { openRuntime, type Runtime } from '../../src/index.ts'
+import type { DatabaseMaker } from '../../src/store/level-files.ts'
+import { levelStore } from '../../src/store/level-store.ts'
+import type { JobStore } from '../../src/store/store.ts'
+import { agentsOf, type Defect, review } from './crash-agents.ts'
+import { Points, pointedLevel, pointedStore } from './crash-points.ts'
+import { World } from './crash-world.ts'
+
+/**
+ * The life of a process: jobs of every kind at once, on disk. The same function is what is killed and what comes after
+ * it: it starts the jobs that are not there, gives them their signals, and ends when all have come as far as they can.
+ */
+
+export interface Life {
+  /** The data directory is `data` in here, beside what the world knows. */
+  directory: string
+  points?: Points
+  defect?: Defect | undefined
+  /** Default: that of LevelDB. */
+  openDatabase?: DatabaseMaker
+}
+
+export function storeOf({ directory, points = new Points(), openDatabase }: Life): JobStore {
+  return levelStore(join(directory, 'data'), { openDatabase: openDatabase ?? pointedLevel(points) })
+}
+
+/** Lets all jobs live until they have ended, or wait for somebody to say what became of a call. */
+export async function live(life: Life, wrap: (store: JobStore) => JobStore = (store) => store): Promise<void> {
+  const { directory, points = new Points(), defect } = life
+  const world = new World(directory)
+  const agents = agentsOf(world, points, defect)
+  const runtime = await openRuntime({
+    store: pointedStore(wrap(storeOf(life)), points),
+    agents: Object.values(agents),
+    snapshotEvery: 5,
+    inspect(event) {
+      if (event.type !== '@xstate.event') return
+      world.note({ what: 'event', job: event.rootId, id: event.event.id, type: event.event.type })
+    },
+  })
+  const all = Promise.all(Object.entries(agents).map(([id, each]) => lead(runtime, each, id, world)))
+  const patience = new Patience(runtime, Object.keys(agents))
+  try {
+    await Promise.race([all, patience.end])
+  } finally {
+    patience.clear()
+    await runtime.close()
+  }
+}
+
+/** Much longer than all jobs take together, on a slow machine too. */
+const patienceMs = 30_000
+
+/** Ends with where each job is, instead of waiting for ever. */
+class Patience {
+  readonly end: Promise<never>
+  private timer: NodeJS.Timeout | undefined
+
+  constructor(runtime: Runtime, ids: readonly string[]) {
+    this.end = new Promise((_, reject) => {
+      this.timer = setTimeout(async () => {
+        const found = await Promise.all(ids.map(async (id) => (await runtime.job(id)).getSnapshot()))
+        reject(new Error(`The jobs do not come to an end: ${JSON.stringify(found)}`))
+      }, patienceMs)
+    })
+  }
+
+  clear(): void {
+    clearTimeout(this.timer)
+  }
+}
+
+async function lead(runtime: Runtime, each: AnyAgent, id: string, world: World): Promise<void> {
+  const job = await runtime.spawn(each, null, { id })
+  world.note({ what: 'job', job: id })
+  if (id === 'late')
+    await job.waitFor((snapshot) => snapshot.status !== 'active' || !snapshot.matches('review.blocked'))
+  if (id === 'early' || id === 'late') {
+    const message = `review-${id}`
+    const sent = await job.signal(review, { answer: 'yes' }, { id: message }).then(
+      () => true,
+      (error) => error.code !== 'JOB_SETTLED' && Promise.reject(error),
+    )
+    if (sent) world.note({ what: 'signal', job: id, message })
+  }
+  await job.waitFor(({ status, pending }) => status !== 'active' || isStuck(pending))
+}
+
+/** Nothing but calls without a known outcome is left. */
+function isStuck(pending: readonly { status: string }[]): boolean {
+  return pending.length > 0 && pending.every(({ status }) => status === 'unknown')
+}
