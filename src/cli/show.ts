@@ -4,7 +4,7 @@ import type { Json } from '../base/json.ts'
 import { type EventData, endTypes } from '../event/event.ts'
 import type { JobSnapshot } from '../replay/job-snapshot.ts'
 import { endStatuses, type JobRow, type JobStore } from '../store/store.ts'
-import { type CommonOptions, type Context, ending } from './context.ts'
+import { type CommonOptions, type Context, ending, lineToType } from './context.ts'
 import { withStore } from './data.ts'
 import { exit, UsageError } from './exit-codes.ts'
 import { createdOf, eventsOf, moduleOf, replayOf, rowOf } from './history.ts'
@@ -54,12 +54,15 @@ async function showJob(context: Context, store: JobStore, id: string, options: S
   const snapshot = isOver && created.machine !== undefined ? undefined : await replayed(context, store, id, options)
   const agent = isOver ? undefined : await agentOf(context, created, options)
   const waits = isOver || snapshot === undefined ? [] : waitsOf(agent, snapshot)
-  const shown = { row, created, recorded, snapshot, waitsFor: answerable(context, options, agent, id, waits) }
+  const shown = { row, created, recorded, snapshot, waitsFor: answerable(context, options, waits) }
   const { output } = context
   if (output.json) await output.value(jsonOf(shown))
   else await output.lines(...table(rowsOf(shown)))
-  if (snapshot !== undefined && waits.length > 0)
-    await output.lines(...(await waitLines(store, snapshot, shown.waitsFor)))
+  if (snapshot !== undefined) await output.lines(...(await waitLines(store, snapshot, shown.waitsFor)))
+  for (const { effect, childId } of snapshot?.pending ?? []) {
+    if (childId === undefined) continue
+    await output.lines(`${effect} waits for job ${childId}.`, `  ${lineToType(context, options, 'show', childId)}`)
+  }
   return exit.done
 }
 

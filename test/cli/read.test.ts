@@ -154,7 +154,7 @@ describe.concurrent('replay', () => {
     const waits = await door('run', 'door.ts', '--id', 'door')
     expect(waits).toMatchObject({
       code: 4,
-      stdout: expect.stringMatching(/^door waits.*\nIt takes the signal "open"\.\n.* signal door open JSON\n$/),
+      stdout: expect.stringMatching(/^door waits.*\nJob door takes the signal "open"\.\n.* signal door open JSON\n$/),
     })
     expect((await door('signal', 'door', 'open', '{}')).code).toBe(4)
     expect((await door('replay', 'door')).code).toBe(0)

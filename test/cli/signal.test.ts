@@ -46,7 +46,7 @@ describe.concurrent('a job that waits for somebody', () => {
     expect(JSON.parse(stdout)).toMatchObject({
       ...{ id: 'b', status: 'waiting', state: { running: { wording: 'waiting' } } },
       waitsFor: [{ effect: 'wording', signal: 'comment', type: expect.stringContaining('signal b comment JSON') }],
-      resume: expect.stringContaining('--agent commented --id b'),
+      resume: expect.stringContaining('agents.ts --id b'),
     })
     expect(code).toBe(4)
     const answered = await cli('signal', 'b', 'comment', '{"lines":["shorter"]}', '--json')
@@ -75,6 +75,20 @@ describe.concurrent('a job that waits for somebody', () => {
     const types = lines.map((line) => JSON.parse(line).type)
     expect(types.slice(-4)).toEqual(['node.waiting', 'signal.received', 'node.completed', 'job.completed'])
     expect(followed.code).toBe(0)
+  })
+
+  test('and the job that started it waits with it', async () => {
+    const cli = await waiting()
+    const waits = await cli('run', agents, '--agent', 'delegating', '--id', 'd')
+    expect(waits.stdout).toContain('In job d/part, review waits for the signal "approval".\n')
+    expect(waits.code).toBe(4)
+    expect((await cli('show', 'd')).stdout).toMatch(/\npart waits for job d\/part\.\n {2}node .* show d\/part\n$/)
+    const answered = await cli(...lineToType(waits.stdout))
+    expect(answered.stdout).toMatch(/d\/part completed: \d+ events, replay: identical\n$/)
+    expect(answered.stderr).toMatch(/It was started by a job that goes on with:\n {2}node .* --id d\n$/)
+    const { code, stdout } = await cli(...lineToType(answered.stderr))
+    expect(stdout).toMatch(/"by": "YOUR NAME"\n\}\nd completed: \d+ events, replay: identical\n$/)
+    expect(code).toBe(0)
   })
 
   test('takes no wrong signal', async () => {

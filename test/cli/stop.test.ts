@@ -42,7 +42,7 @@ describe.concurrent('asked to stop', () => {
     running.child.kill(signal)
     const { code, stdout, stderr } = await running.ended
     expect(stderr).toMatch(
-      /Stopped after 4 events, all of them kept\. Go on with:\n {2}node .* --agent hanging --id held --data here\n$/,
+      /Stopped after 4 events, all of them kept\. Go on with:\n {2}node .*agents\.ts --id held --data here\n$/,
     )
     expect(stdout).toBe('')
     expect(code).toBe(exitCode)
