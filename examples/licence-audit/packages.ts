@@ -1,5 +1,6 @@
 import { readdir, readFile, realpath, stat } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
+import { TerminalError } from 'aetheris'
 
 /** An installed package: where it is, and what its manifest calls it. */
 export interface Installed {
@@ -15,17 +16,19 @@ export interface Installed {
  * looked at: a package's own test fixtures are not installed packages. A directory that is reached twice, through
  * links, counts once.
  *
- * @throws Error where `root` is no directory, or nothing is installed there.
+ * @throws TerminalError where `root` is no directory, or nothing is installed there.
  */
 export async function findPackages(root: string): Promise<Installed[]> {
   const top = resolve(root)
-  if (!(await isDirectory(top))) throw new Error(`"${root}" is not a directory.`)
+  if (!(await isDirectory(top))) throw new TerminalError(`"${root}" is not a directory.`)
   const inside = join(top, 'node_modules')
   const start = basename(top) !== 'node_modules' && (await isDirectory(inside)) ? inside : top
   const found = new Map<string, Installed>()
   await walkModules(start, found, new Set())
   if (found.size === 0 && basename(start) !== 'node_modules') {
-    throw new Error(`"${root}" holds no installed packages: it is no node_modules directory and has none in it.`)
+    throw new TerminalError(
+      `"${root}" holds no installed packages: it is no node_modules directory and has none in it.`,
+    )
   }
   return [...found.values()].sort(byNameVersionDir)
 }

@@ -1,17 +1,17 @@
-import type { AnyAgent } from '../agent/agent.ts'
 import type { JobSnapshot } from '../replay/job-snapshot.ts'
 import type { JobHandle } from '../runtime/job-handle.ts'
+import type { Runtime } from '../runtime/runtime.ts'
 import type { JobStore } from '../store/store.ts'
 import { aboutNode } from './about.ts'
 import { askFor } from './ask.ts'
 import type { Context } from './context.ts'
 import type { Interrupt } from './exit-codes.ts'
-import { type Rest, restOf, type Wait } from './rest.ts'
+import { isAsleep, type Rest, restOf, together } from './rest.ts'
 
 /** A job that a command moves on, and how far it is to stay with it. */
 export interface Attended {
   job: JobHandle
-  agent: AnyAgent
+  runtime: Runtime
   store: JobStore
   /** Stay while only a timer runs, and ask whoever is at the terminal. */
   wait: boolean
@@ -39,17 +39,40 @@ export async function attend(context: Context, attended: Attended): Promise<Leav
   }
 }
 
+/** A job as it was looked at; `rest` is undefined while it is busy. */
+interface Seen {
+  job: JobHandle
+  snapshot: JobSnapshot
+  rest: Rest | undefined
+}
+
 async function stay(context: Context, attended: Attended, left: AbortSignal): Promise<Leave> {
-  const { job, agent, store, wait } = attended
   for (;;) {
-    const snapshot = job.getSnapshot()
-    if (snapshot.status !== 'active') return { why: 'ended' }
-    const found = restOf(agent, snapshot, Date.now())
-    const rest = found !== undefined && (await isAtRest(store, job.id, snapshot.seq)) ? found : undefined
-    if (rest?.kind === 'someone' && (await answer(context, attended, rest.waits, left))) continue
-    if (rest !== undefined && !(wait && rest.kind === 'timer')) return { why: 'rests', rest }
-    await job.waitFor((next) => next !== snapshot)
+    const seen = await look(attended, attended.job)
+    if (seen[0]?.snapshot.status !== 'active') return { why: 'ended' }
+    const rests = seen.flatMap(({ rest }) => rest ?? [])
+    if (rests.length === seen.length) {
+      const rest = together(rests)
+      if (await answer(context, attended, seen, rest, left)) continue
+      if (!attended.wait || !isAsleep(rest)) return { why: 'rests', rest }
+    }
+    await Promise.race(seen.map(({ job, snapshot }) => job.waitFor((next) => next !== snapshot)))
   }
+}
+
+/** A job, and after it the jobs that it waits for. */
+async function look(attended: Attended, job: JobHandle): Promise<Seen[]> {
+  const snapshot = job.getSnapshot()
+  const found = restOf(job.agent, snapshot, Date.now())
+  const rest = found !== undefined && (await isAtRest(attended.store, job.id, snapshot.seq)) ? found : undefined
+  const children: Seen[] = []
+  for (const childId of rest?.children ?? []) {
+    const child = await attended.runtime.job(childId)
+    // One that has ended is about to move this job on.
+    if (child.getSnapshot().status !== 'active') return [{ job, snapshot, rest: undefined }]
+    children.push(...(await look(attended, child)))
+  }
+  return [{ job, snapshot, rest }, ...children]
 }
 
 /** Whether what is shown is all there is: no message unread, and no commit that has not been shown yet. */
@@ -59,17 +82,26 @@ async function isAtRest(store: JobStore, jobId: string, seq: number): Promise<bo
   return unread.length === 0 && row?.seq === seq
 }
 
-/** Lets whoever is at the terminal answer what the job waits for. False where nobody is, or does. */
-async function answer(context: Context, attended: Attended, waits: Wait[], left: AbortSignal): Promise<boolean> {
-  const { job, agent, store, wait } = attended
-  const { effect, signal: name } = waits.find(({ signal }) => signal !== undefined && agent.signals.has(signal)) ?? {}
-  const signal = agent.signals.get(name ?? '')
-  if (!wait || !context.io.interactive || effect === undefined || signal === undefined) return false
-  context.output.note(`${effect} waits for "${signal.name}".`, ...(await aboutNode(store, job.getSnapshot(), effect)))
-  const gone = whenAnswered(job, effect)
-  const payload = await askFor(context, signal, AbortSignal.any([left, gone]))
-  if (payload !== undefined) await job.signal(signal, payload)
-  return payload !== undefined || gone.aborted
+/** Lets whoever is at the terminal answer what the jobs wait for. False where nobody is, or does. */
+async function answer(
+  context: Context,
+  { store, wait }: Attended,
+  seen: readonly Seen[],
+  rest: Rest,
+  left: AbortSignal,
+): Promise<boolean> {
+  if (!wait || !context.io.interactive) return false
+  for (const { jobId, effect, signal: name } of rest.waits) {
+    const job = seen.find((each) => each.job.id === jobId)?.job
+    const signal = job?.agent.signals.get(name ?? '')
+    if (job === undefined || effect === undefined || signal === undefined) continue
+    context.output.note(`${effect} waits for "${signal.name}".`, ...(await aboutNode(store, job.getSnapshot(), effect)))
+    const gone = whenAnswered(job, effect)
+    const payload = await askFor(context, signal, AbortSignal.any([left, gone]))
+    if (payload !== undefined) await job.signal(signal, payload)
+    return payload !== undefined || gone.aborted
+  }
+  return false
 }
 
 /** Aborts when an effect no longer waits, because its time is over for example. */

@@ -4,9 +4,9 @@ import { replay } from '../replay/replay.ts'
 import type { Attended, Leave } from './attend.ts'
 import { type CommonOptions, type Context, lineToType } from './context.ts'
 import { exit, interruptExit } from './exit-codes.ts'
-import { eventsOf } from './history.ts'
+import { createdOf, eventsOf } from './history.ts'
 import { Recoveries } from './recoveries.ts'
-import type { Rest } from './rest.ts'
+import { isAsleep, type Rest } from './rest.ts'
 import { jsonText, plural, timeText } from './text.ts'
 import { verdictOf, verdictText } from './verdict.ts'
 import { answerable, waitLines } from './waits.ts'
@@ -14,7 +14,8 @@ import { answerable, waitLines } from './waits.ts'
 /** A job that a command leaves, with what has to be typed to come back to it. */
 export interface Left extends Attended {
   options: CommonOptions
-  runWords: readonly string[]
+  /** The module of its agent, as it is named in a line to type. */
+  module: string
 }
 
 /** Says how a job is as a command leaves it. Gives the exit code. */
@@ -35,27 +36,39 @@ const endings = {
   stopped: { status: 'cancelled', code: exit.cancelled },
 } as const
 
+/** What the process says of a job that it leaves without a word. */
 export function leaveCode(leave: Leave, { status }: JobSnapshot): number {
   if (leave.why === 'interrupted') return interruptExit[leave.by]
   return status === 'active' ? exit.waiting : endings[status].code
 }
 
 /** The result, and the proof that the history gives it again. */
-async function ended({ output }: Context, { job, agent, store }: Left): Promise<number> {
+async function ended(context: Context, left: Left): Promise<number> {
+  const { output } = context
+  const { job, store } = left
   const recoveries = new Recoveries()
-  const replayed = await replay(agent, counted(eventsOf(store, job.id), recoveries))
+  const replayed = await replay(job.agent, counted(eventsOf(store, job.id), recoveries))
   const snapshot = job.getSnapshot()
-  const { status } = endings[snapshot.status as keyof typeof endings]
+  const { status, code } = endings[snapshot.status as keyof typeof endings]
   const { output: result, error } = snapshot
   if (output.json) {
     const verdict = verdictOf(replayed)
-    await output.value({ ...head(snapshot, agent.name, status), output: result, error, replay: verdict, recoveries })
+    await output.value({
+      ...head(snapshot, job.agent.name, status),
+      output: result,
+      error,
+      replay: verdict,
+      recoveries,
+    })
   }
   if (status === 'completed') await output.lines(jsonText(result, 2))
   if (error !== undefined) await output.lines(`${error.name}: ${error.message}`)
   if (recoveries.count > 0) await output.lines(recoveries.toString())
-  await output.lines(`${job.id} ${status}: ${plural(replayed.events, 'event')}, ${verdictText(replayed)}`)
-  return replayed.divergence === undefined ? leaveCode({ why: 'ended' }, snapshot) : exit.diverged
+  await output.lines(`${job.id} ${status}: ${plural(snapshot.seq, 'event')}, ${verdictText(replayed)}`)
+  const { parent } = await createdOf(store, job.id)
+  if (parent !== undefined)
+    output.note(`It was started by a job that goes on with:`, `  ${resumeLine(context, left, parent.jobId)}`)
+  return replayed.divergence === undefined ? code : exit.diverged
 }
 
 async function* counted(events: AsyncIterable<JobEvent>, recoveries: Recoveries): AsyncGenerator<JobEvent> {
@@ -67,17 +80,19 @@ async function* counted(events: AsyncIterable<JobEvent>, recoveries: Recoveries)
 
 async function rests(context: Context, left: Left, rest: Rest): Promise<number> {
   const { output } = context
-  const { job, agent, store, options } = left
+  const { job, store, options } = left
   const snapshot = job.getSnapshot()
-  const status = rest.kind === 'paused' ? 'paused' : 'waiting'
-  const waits = rest.kind === 'someone' ? answerable(context, options, agent, job.id, rest.waits) : []
-  const resume = resumeLine(context, left)
-  if (output.json) await output.value({ ...head(snapshot, agent.name, status), waitsFor: waits, resume })
-  else if (rest.kind === 'someone') {
-    await output.lines(`${job.id} waits for somebody.`, ...(await waitLines(store, snapshot, waits)))
+  const waits = answerable(context, options, rest.waits)
+  const resume = resumeLine(context, left, job.id)
+  if (output.json) {
+    const told = { held: rest.held, waitsFor: waits, dueAt: rest.dueAt, resume }
+    await output.value({ ...head(snapshot, job.agent.name, snapshot.isHeld ? 'paused' : 'waiting'), ...told })
+  } else if (isAsleep(rest)) {
+    await output.lines(`${job.id} sleeps until ${timeText(rest.dueAt as number)}. Go on with:`, `  ${resume}`)
   } else {
-    const why = rest.kind === 'paused' ? 'is paused' : `sleeps until ${timeText(rest.dueAt)}`
-    await output.lines(`${job.id} ${why}. Go on with:`, `  ${resume}`)
+    const nothing = waits.length + rest.held.length === 0
+    const why = nothing ? ['Its machine takes no signal in this state, and no timer runs.'] : rest.held
+    await output.lines(`${job.id} waits for somebody.`, ...why, ...(await waitLines(store, snapshot, waits)))
   }
   return exit.waiting
 }
@@ -85,16 +100,16 @@ async function rests(context: Context, left: Left, rest: Rest): Promise<number> 
 async function interrupted(context: Context, left: Left, by: keyof typeof interruptExit): Promise<number> {
   const { output } = context
   const snapshot = left.job.getSnapshot()
-  const resume = resumeLine(context, left)
-  if (output.json) await output.value({ ...head(snapshot, left.agent.name, 'running'), interrupted: by, resume })
+  const resume = resumeLine(context, left, left.job.id)
+  if (output.json) await output.value({ ...head(snapshot, left.job.agent.name, 'running'), interrupted: by, resume })
   output.note(`Stopped after ${plural(snapshot.seq, 'event')}, all of them kept. Go on with:`, `  ${resume}`)
-  return leaveCode({ why: 'interrupted', by }, snapshot)
+  return interruptExit[by]
 }
 
 function head({ jobId, seq, value }: JobSnapshot, agent: string, status: string) {
   return { id: jobId, agent, status, events: seq, state: value }
 }
 
-function resumeLine(context: Context, { options, runWords, job }: Left): string {
-  return lineToType(context, options, ...runWords, '--id', job.id)
+function resumeLine(context: Context, { options, module }: Left, jobId: string): string {
+  return lineToType(context, options, 'run', module, '--id', jobId)
 }

@@ -57,11 +57,11 @@ function lineOf(event: JobEvent): string {
 
 /** One process has the data at a time, so whoever follows a job is also the one that runs it. */
 async function follow(context: Context, store: JobStore, id: string, options: EventsOptions): Promise<number> {
-  const { agent } = await moduleOf(context.io, await createdOf(store, id), options.module)
-  await using runtime = await openRuntime({ store: onlyJob(store, id), agents: [agent] })
+  const { allAgents: agents } = await moduleOf(context.io, await createdOf(store, id), options.module)
+  await using runtime = await openRuntime({ store: onlyJob(store, id), agents })
   const job = await runtime.job(id)
   const done: { leave?: Leave } = {}
-  const leaving = attend(context, { job, agent, store, wait: true }).then((leave) => {
+  const leaving = attend(context, { job, runtime, store, wait: true }).then((leave) => {
     done.leave = leave
   })
   leaving.catch(() => {}) // thrown below, after what was printed last

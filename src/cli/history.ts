@@ -50,7 +50,7 @@ export async function moduleOf(
   const loaded = await loadModule(io, path).catch((error: Error) => {
     throw new UsageError(`${need}. ${error.message}${given === undefined ? ' Or add --module PATH.' : ''}`)
   })
-  const found = loaded.agents.find((each) => each.name === name)
+  const found = loaded.allAgents.find((each) => each.name === name)
   if (found !== undefined) return { ...loaded, agent: found }
   const names = loaded.agents.map((each) => each.name).join(', ')
   throw new UsageError(`${need}, but "${loaded.path}" exports: ${names}. Add --module PATH.`)

@@ -10,7 +10,10 @@ import type { Io } from './io.ts'
 export interface LoadedModule {
   /** Absolute; kept in the history as the source of its jobs. */
   path: string
+  /** Those that it exports. */
   agents: AnyAgent[]
+  /** With those whose jobs they may start. */
+  allAgents: AnyAgent[]
 }
 
 /**
@@ -23,7 +26,7 @@ export async function loadModule(io: Io, given: string): Promise<LoadedModule> {
   await prepareLoader(path)
   const exports = await importModule(path)
   const agents = agentsIn(exports)
-  if (agents.length > 0) return { path, agents }
+  if (agents.length > 0) return { path, agents, allAgents: [...new Set(agents.flatMap(withStarted))] }
   const names = Object.keys(exports).join(', ') || 'nothing'
   throw new UsageError(`"${path}" exports no agent (it exports: ${names}). Export what agent() or fromMachine() gives.`)
 }
@@ -55,12 +58,16 @@ function agentsIn(exports: Record<string, unknown>): AnyAgent[] {
   return [...new Set(values.filter(isAgent))]
 }
 
+function withStarted(agent: AnyAgent): AnyAgent[] {
+  return [agent, ...[...agent.agents.values()].flatMap(withStarted)]
+}
+
 /** By its shape: the module may have been given another copy of this package. */
 function isAgent(value: unknown): value is AnyAgent {
   if (!isObject(value)) return false
-  const { name, version, input, output, tools, signals, plan, planner, program } = value
+  const { name, version, input, output, tools, signals, agents: inner, plan, planner, program } = value
   if (typeof name !== 'string' || typeof version !== 'number') return false
-  const hasMaps = [tools, signals].every((map) => isObject(map) && typeof map['get'] === 'function')
+  const hasMaps = [tools, signals, inner].every((map) => isObject(map) && typeof map['get'] === 'function')
   const hasBody = [plan, planner, program].some((body) => body !== undefined)
   return hasMaps && hasBody && isSchema(input) && isSchema(output)
 }
@@ -73,17 +80,12 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null
 }
 
-/** The words that run an agent of this module. */
-export function runWords({ agents, path }: LoadedModule, agent: AnyAgent, given = path): string[] {
-  return ['run', given, ...(agents.length > 1 ? ['--agent', agent.name] : [])]
-}
-
-/** The agent of this name, or the only one. */
-export function pickAgent({ path, agents }: LoadedModule, name: string | undefined): AnyAgent {
+/** The agent of this name; else the one that a job is `of`, or the only one. */
+export function pickAgent({ path, agents }: LoadedModule, name: string | undefined, of?: string): AnyAgent {
   const [only, second] = agents
-  if (name === undefined && only !== undefined && second === undefined) return only
-  const found = agents.find((agent) => agent.name === name)
+  const found = agents.find((agent) => agent.name === (name ?? of))
   if (found !== undefined) return found
+  if (name === undefined && only !== undefined && second === undefined) return only
   const names = agents.map((agent) => `  ${agent.name}`).join('\n')
   const what = name === undefined ? 'exports several agents' : `exports no agent "${name}"`
   throw new UsageError(`"${path}" ${what}; choose one with --agent:\n${names}`)

@@ -14,9 +14,10 @@ import { Progress } from './progress.ts'
 export interface Moving {
   store: JobStore
   jobId: string
-  agent: AnyAgent
-  /** What has to be typed to go on with it, without its id. */
-  runWords: readonly string[]
+  /** All agents of the module: a job may start jobs of others. */
+  agents: readonly AnyAgent[]
+  /** The module of the agents, as it is named in a line to type. */
+  module: string
   options: CommonOptions
   /** Stay while only a timer runs, and ask whoever is at the terminal. */
   wait: boolean
@@ -31,20 +32,21 @@ export async function moveOn(
   moving: Moving,
   start: (runtime: Runtime) => Promise<JobHandle>,
 ): Promise<number> {
-  const { store, jobId, agent } = moving
+  const { store, jobId, agents } = moving
   const progress = new Progress(context.output, Date.now)
   if ((await store.get(jobId)) !== undefined) for await (const event of eventsOf(store, jobId)) progress.past(event)
   await using runtime = await openRuntime({
     store: onlyJob(store, jobId),
-    agents: [agent],
+    agents,
     inspect: (told) => {
-      if (told.type === '@xstate.event') progress.event(told.event, told.actorRef.getSnapshot())
+      const isOwn = told.type === '@xstate.event' && told.rootId === jobId
+      if (isOwn) progress.event(told.event, told.actorRef.getSnapshot())
     },
     // What keeps the job from going on is thrown to whoever waits for it; left are errors of custom actions.
     onProblem: ({ error }) => {
       if (!isAetherisError(error)) context.output.note(`An action of the machine failed: ${String(error)}`)
     },
   })
-  const left = { ...moving, job: await start(runtime) }
+  const left = { ...moving, runtime, job: await start(runtime) }
   return await conclude(context, left, await attend(context, left))
 }

@@ -82,6 +82,11 @@ function lineFor(event: NewEvent): string | undefined {
     case 'node.retried':
     case 'node.outcome_unknown':
     case 'node.late_result':
+    case 'child.spawned':
+    case 'approval.requested':
+    case 'approval.decided':
+    case 'budget.exceeded':
+    case 'command.refused':
       return eventText(event)
     case 'signal.received':
       return `signal ${event.data.name} received`

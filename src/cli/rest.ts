@@ -3,50 +3,90 @@ import type { AnyAgent } from '../agent/agent.ts'
 import { isReserved } from '../agent/signal.ts'
 import { isObject, type Json } from '../base/json.ts'
 import type { JobSnapshot, Pending } from '../replay/job-snapshot.ts'
+import { why } from '../replay/why.ts'
+import { examplePayload } from './form.ts'
 
 /** Something that somebody has to do before a job moves. */
 export interface Wait {
+  jobId: string
   /** What waits; absent where the machine as a whole does. */
   effect?: string
-  /** The signal that moves it on. */
+  /** The signal that moves it on, and a payload to start from. */
   signal?: string
+  payload?: string
+  /** It calls this tool once somebody agrees. */
+  approval?: string
   /** It was started, and nobody knows how it ended. */
   unknown?: true
   /** When it gives up waiting, in epoch milliseconds. */
   dueAt?: number
 }
 
-/** Why a job that has not ended is not busy: `someone` has to act, a `timer` runs, or it was `paused`. */
-export type Rest = { kind: 'someone'; waits: Wait[] } | { kind: 'timer'; dueAt: number } | { kind: 'paused' }
+/** Why a job that has not ended is not busy. */
+export interface Rest {
+  waits: Wait[]
+  /** Sentences on what holds up the whole job: it is paused, or over its budget. */
+  held: string[]
+  /** When the first timer moves it on, in epoch milliseconds. */
+  dueAt: number | undefined
+  /** The jobs that it waits for. */
+  children: string[]
+}
 
 /** What a job rests on at `now`; undefined while something is under way or due. */
 export function restOf(agent: AnyAgent | undefined, snapshot: JobSnapshot, now: number): Rest | undefined {
-  const { pending, value, status } = snapshot
-  const paused = isObject(value) && 'paused' in value
-  if (status !== 'active' || pending.some((each) => isBusy(each, paused, now))) return undefined
-  if (paused) return { kind: 'paused' }
-  const waits = waitsOf(agent, snapshot)
-  const dueAts = pending.flatMap(({ dueAt }) => dueAt ?? [])
-  if (waits.length === 0 && dueAts.length > 0) return { kind: 'timer', dueAt: Math.min(...dueAts) }
-  return { kind: 'someone', waits }
+  const { pending, isHeld, status } = snapshot
+  if (status !== 'active' || pending.some((each) => isBusy(each, isHeld, now))) return undefined
+  const held = why(snapshot, { unread: 0, isOwned: true }).filter(({ kind }) => kind === 'paused' || kind === 'budget')
+  return {
+    waits: waitsOf(agent, snapshot),
+    held: held.map(({ what }) => what),
+    dueAt: first(pending.flatMap(({ dueAt }) => dueAt ?? [])),
+    children: pending.flatMap(({ status: stands, childId }) => (stands === 'awaiting' ? (childId ?? []) : [])),
+  }
 }
 
-function isBusy({ status, dueAt }: Pending, paused: boolean, now: number): boolean {
+function isBusy({ status, dueAt }: Pending, isHeld: boolean, now: number): boolean {
   if (dueAt !== undefined && dueAt <= now) return true
   if (status === 'started' || status === 'answered') return true
-  return !paused && (status === 'requested' || status === 'ready' || status === 'interrupted')
+  return !isHeld && (status === 'requested' || status === 'ready' || status === 'interrupted')
 }
 
-/** Whom or what a job waits for. Without its agent, the events that a hand-written machine takes are not known. */
-export function waitsOf(agent: AnyAgent | undefined, { pending, value }: JobSnapshot): Wait[] {
-  const waits = pending.flatMap(({ effect, status, signal, dueAt }): Wait[] => {
-    const due = dueAt === undefined ? {} : { dueAt }
-    if (status === 'waiting') return [{ effect, ...(signal === undefined ? {} : { signal }), ...due }]
-    return status === 'unknown' ? [{ effect, unknown: true }] : []
+function first(times: readonly number[]): number | undefined {
+  return times.length === 0 ? undefined : Math.min(...times)
+}
+
+/** What several jobs rest on that wait for each other. */
+export function together(rests: readonly Rest[]): Rest {
+  return {
+    waits: rests.flatMap(({ waits }) => waits),
+    held: rests.flatMap(({ held }) => held),
+    dueAt: first(rests.flatMap(({ dueAt }) => dueAt ?? [])),
+    children: rests.flatMap(({ children }) => children),
+  }
+}
+
+/** Whether a timer alone moves it on. */
+export function isAsleep({ waits, held, dueAt }: Rest): boolean {
+  return waits.length === 0 && held.length === 0 && dueAt !== undefined
+}
+
+/** Whom a job waits for. Without its agent, the events that a hand-written machine takes are not known. */
+export function waitsOf(agent: AnyAgent | undefined, { jobId, pending, value, isHeld }: JobSnapshot): Wait[] {
+  const waits = pending.flatMap((each): Wait[] => {
+    const common = { jobId, effect: each.effect, ...(each.dueAt === undefined ? {} : { dueAt: each.dueAt }) }
+    if (each.status === 'waiting') return [{ ...common, ...signalled(agent, each.signal as string) }]
+    if (each.status === 'approving') return [{ ...common, approval: each.tool ?? each.effect }]
+    return each.status === 'unknown' ? [{ ...common, unknown: true }] : []
   })
   const body = isObject(value) ? value['running'] : undefined
-  if (agent?.program === undefined || body === undefined) return waits
-  return [...waits, ...signalsTaken(agent.program.body, body).map((signal) => ({ signal }))]
+  if (agent?.program === undefined || body === undefined || isHeld) return waits
+  const signals = signalsTaken(agent.program.body, body)
+  return [...waits, ...signals.map((signal) => ({ jobId, ...signalled(agent, signal) }))]
+}
+
+function signalled(agent: AnyAgent | undefined, signal: string) {
+  return { signal, payload: examplePayload(agent?.signals.get(signal)?.payload) }
 }
 
 /** The signals for which a hand-written machine has a transition in a state. */

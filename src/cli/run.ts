@@ -9,7 +9,7 @@ import { endStatuses, type JobRow, type JobStore, keyPart } from '../store/store
 import { type CommonOptions, type Context, ending, lineToType } from './context.ts'
 import { withStore } from './data.ts'
 import { createdOf } from './history.ts'
-import { loadModule, pickAgent, runWords } from './load-module.ts'
+import { loadModule, pickAgent } from './load-module.ts'
 import { moveOn } from './move-on.ts'
 import { readJson } from './read-json.ts'
 import { plural } from './text.ts'
@@ -45,24 +45,27 @@ interface Wanted {
   store: JobStore
   jobId: string
   agent: AnyAgent
+  agents: readonly AnyAgent[]
   /** Undefined where none was given, which fits any job that is there. */
   input: unknown
   source: string
   /** As it is stored; undefined for a new one. */
   row: JobRow | undefined
-  runWords: readonly string[]
+  /** As it was named. */
+  module: string
   options: RunOptions
 }
 
 async function runModule(context: Context, path: string, options: RunOptions): Promise<number> {
   const loaded = await loadModule(context.io, path)
-  const agent = pickAgent(loaded, options.agent)
+  if (options.id === undefined) pickAgent(loaded, options.agent) // refused before a directory is made
   const input = options.input === undefined ? undefined : await readJson(context.io, options.input, 'The --input')
   const jobId = options.id ?? newId(Date.now(), systemRandom)
   const work = async (store: JobStore) => {
     const row = keyPart.test(jobId) ? await store.get(jobId) : undefined
-    const words = runWords(loaded, agent, path)
-    const wanted: Wanted = { store, jobId, agent, input, source: loaded.path, row, runWords: words, options }
+    const agent = pickAgent(loaded, options.agent, row?.agent)
+    const { allAgents: agents, path: source } = loaded
+    const wanted: Wanted = { store, jobId, agent, agents, input, source, row, module: path, options }
     return moveOn(context, { ...wanted, wait: options.wait }, async (runtime) => {
       const job = await attach(runtime, wanted)
       killAt(job, options.killAt, row?.seq ?? 0)
@@ -94,9 +97,9 @@ async function checkSameInput({ store, agent, jobId, input }: Wanted): Promise<v
   )
 }
 
-async function announce(context: Context, { store, jobId, agent, row, runWords, options }: Wanted): Promise<void> {
+async function announce(context: Context, { store, jobId, agent, row, module, options }: Wanted): Promise<void> {
   const { output } = context
-  const line = (id: string) => `  ${lineToType(context, options, ...runWords, '--id', id)}`
+  const line = (id: string) => `  ${lineToType(context, options, 'run', module, '--id', id)}`
   if (row === undefined) output.note(`Job ${jobId}, new, of agent ${agent.name}`)
   else if (endStatuses.has(row.status)) {
     output.note(

@@ -1,9 +1,10 @@
 import type { Command } from 'commander'
-import { AetherisError } from '../base/error.ts'
-import type { EventData, JobEvent } from '../event/event.ts'
+import { isAetherisError } from '../base/error.ts'
+import type { Json } from '../base/json.ts'
+import { type EventData, endTypes } from '../event/event.ts'
 import type { JobSnapshot } from '../replay/job-snapshot.ts'
 import { endStatuses, type JobRow, type JobStore } from '../store/store.ts'
-import { type CommonOptions, type Context, ending } from './context.ts'
+import { type CommonOptions, type Context, ending, lineToType } from './context.ts'
 import { withStore } from './data.ts'
 import { exit, UsageError } from './exit-codes.ts'
 import { createdOf, eventsOf, moduleOf, replayOf, rowOf } from './history.ts'
@@ -28,12 +29,18 @@ export function show(program: Command, context: Context): void {
     )
 }
 
+/** What the history says in so many words, which is the truth whatever a replay makes of it. */
+interface Recorded {
+  state: Json
+  /** The output or the error, or who cancelled; empty where the job has not ended. */
+  end: object
+}
+
 interface Shown {
   row: JobRow
   created: EventData<'job.created'>
-  /** The last event: what it says of the state is the truth, whatever a replay makes of it. */
-  last: JobEvent
-  /** What the history does not say in so many words; undefined where it cannot be had. */
+  recorded: Recorded
+  /** What only a replay tells; undefined where it cannot. */
   snapshot: JobSnapshot | undefined
   waitsFor: Answerable[]
 }
@@ -41,18 +48,21 @@ interface Shown {
 async function showJob(context: Context, store: JobStore, id: string, options: ShowOptions): Promise<number> {
   const row = await rowOf(store, id)
   const created = await createdOf(store, id)
-  const last = await eventAt(store, id, row.seq - 1)
+  const recorded = await recordedOf(store, id)
   const isOver = endStatuses.has(row.status)
-  // A machine that has ended can say no more than its last event, so its module is not needed.
+  // A machine that has ended can say no more than its history, so its module is not needed.
   const snapshot = isOver && created.machine !== undefined ? undefined : await replayed(context, store, id, options)
   const agent = isOver ? undefined : await agentOf(context, created, options)
   const waits = isOver || snapshot === undefined ? [] : waitsOf(agent, snapshot)
-  const shown = { row, created, last, snapshot, waitsFor: answerable(context, options, agent, id, waits) }
+  const shown = { row, created, recorded, snapshot, waitsFor: answerable(context, options, waits) }
   const { output } = context
   if (output.json) await output.value(jsonOf(shown))
   else await output.lines(...table(rowsOf(shown)))
-  if (snapshot !== undefined && waits.length > 0)
-    await output.lines(...(await waitLines(store, snapshot, shown.waitsFor)))
+  if (snapshot !== undefined) await output.lines(...(await waitLines(store, snapshot, shown.waitsFor)))
+  for (const { effect, childId } of snapshot?.pending ?? []) {
+    if (childId === undefined) continue
+    await output.lines(`${effect} waits for job ${childId}.`, `  ${lineToType(context, options, 'show', childId)}`)
+  }
   return exit.done
 }
 
@@ -62,7 +72,7 @@ async function replayed(context: Context, store: JobStore, id: string, { module 
     if (divergence === undefined) return snapshot
     context.output.note(`The history of ${id} does not replay; see the verb replay.`)
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
+    if (!(error instanceof UsageError || (isAetherisError(error) && !error.code.startsWith('STORE_')))) throw error
     context.output.note(error.message)
   }
   return undefined
@@ -76,39 +86,37 @@ async function agentOf({ io }: Context, created: EventData<'job.created'>, { mod
   )
 }
 
-async function eventAt(store: JobStore, id: string, seq: number): Promise<JobEvent> {
-  for await (const event of eventsOf(store, id, seq)) return event
-  throw new AetherisError('STORE_CORRUPT', `Event ${seq} of job "${id}" is missing.`, { jobId: id, seq })
+async function recordedOf(store: JobStore, id: string): Promise<Recorded> {
+  const recorded: Recorded = { state: null, end: {} }
+  for await (const event of eventsOf(store, id)) {
+    recorded.state = event.state
+    if (endTypes.has(event.type)) recorded.end = event.data
+  }
+  return recorded
 }
 
-function endOf({ type, data }: JobEvent) {
-  if (type === 'job.completed') return { output: data.output }
-  if (type === 'job.failed') return { error: data.error }
-  return type === 'job.cancelled' ? data : {}
-}
-
-function jsonOf({ row, created, last, snapshot, waitsFor }: Shown) {
+function jsonOf({ row, created, recorded, snapshot, waitsFor }: Shown) {
   const { id, agent, status, seq: events, createdAt, updatedAt } = row
   const { agentVersion, source, input } = created
   return {
-    ...{ id, agent, agentVersion, status, state: last.state, events, createdAt, updatedAt, source, input },
+    ...{ id, agent, agentVersion, status, state: recorded.state, events, createdAt, updatedAt, source, input },
     ...{ nodes: snapshot?.nodes, pending: snapshot?.pending, waitsFor },
-    ...endOf(last),
+    ...recorded.end,
   }
 }
 
-function rowsOf({ row, created, last, snapshot }: Shown): string[][] {
+function rowsOf({ row, created, recorded, snapshot }: Shown): string[][] {
   const nodes = Object.entries(snapshot?.nodes ?? {}).map(([node, status]) => `${node} ${status}`)
   return [
     ['id', row.id],
     ['agent', `${row.agent}, version ${created.agentVersion}`],
     ['module', created.source ?? 'not recorded'],
     ['status', row.status],
-    ['state', cut(jsonText(last.state), widthMax)],
+    ['state', cut(jsonText(recorded.state), widthMax)],
     ['events', `${row.seq}, from ${timeText(row.createdAt)} to ${timeText(row.updatedAt)}`],
     ['input', cut(jsonText(created.input), widthMax)],
     ...(nodes.length > 0 ? [['nodes', cut(nodes.join(', '), widthMax * 4)]] : []),
-    ...Object.entries(endOf(last)).map(([key, value]) => [key, cut(jsonText(value), widthMax * 10)]),
+    ...Object.entries(recorded.end).map(([key, value]) => [key, cut(jsonText(value), widthMax * 10)]),
   ]
 }
 

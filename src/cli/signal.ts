@@ -6,7 +6,6 @@ import { type CommonOptions, type Context, ending, lineToType } from './context.
 import { withStore } from './data.ts'
 import { exit } from './exit-codes.ts'
 import { createdOf, moduleOf, rowOf } from './history.ts'
-import { runWords } from './load-module.ts'
 import { moveOn } from './move-on.ts'
 import { onlyJob } from './only-job.ts'
 import { readJson } from './read-json.ts'
@@ -45,19 +44,17 @@ async function send(context: Context, store: JobStore, { id, name, payload, opti
   if (endStatuses.has(status)) {
     throw new AetherisError('JOB_SETTLED', `Job "${id}" is ${status} and takes no more signals.`, { jobId: id })
   }
-  const module = await moduleOf(context.io, await createdOf(store, id), options.module)
-  const { agent } = module
-  const words = runWords(module, agent)
+  const { allAgents: agents, path } = await moduleOf(context.io, await createdOf(store, id), options.module)
   const deliver = async (runtime: Runtime) => {
     const job = await runtime.job(id)
     await job.signal(name, payload)
     return job
   }
-  if (options.wait) return moveOn(context, { store, jobId: id, agent, runWords: words, options, wait: true }, deliver)
+  if (options.wait) return moveOn(context, { store, jobId: id, agents, module: path, options, wait: true }, deliver)
   // A runtime that takes up no job: the signal stays in the inbox.
-  await using runtime = await openRuntime({ store: onlyJob(store, undefined), agents: [agent] })
+  await using runtime = await openRuntime({ store: onlyJob(store, undefined), agents })
   await deliver(runtime)
-  const resume = lineToType(context, options, ...words, '--id', id)
+  const resume = lineToType(context, options, 'run', path, '--id', id)
   if (context.output.json) await context.output.value({ id, signal: name, resume })
   await context.output.lines(`Left "${name}" for ${id}. Go on with:`, `  ${resume}`)
   return exit.done

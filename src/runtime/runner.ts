@@ -45,8 +45,13 @@ export interface RunnerHost {
   parked(runner: Runner): void
   /** For whoever runs the job by now: this runner was parked. */
   deliver(jobId: string, input: Input): void
-  /** Starts a job of another agent, or finds it started. Gives its id. */
-  spawn(agent: AnyAgent, input: unknown, id: string, parent: { jobId: string; effect: string }): Promise<string>
+  /** Starts a job of another agent, or finds it started. Gives its id. `source` is the module of the parent. */
+  spawn(
+    agent: AnyAgent,
+    input: unknown,
+    child: { id: string; source: string | undefined },
+    parent: { jobId: string; effect: string },
+  ): Promise<string>
   /** The job belongs to somebody else now, or cannot go on here. */
   lost(runner: Runner, error: unknown): void
   /** Something went wrong that does not touch the job. */
@@ -177,8 +182,10 @@ export class Runner {
         const { graph } = this.execution
         return graph && { graph, results: new JobSnapshot(this.jobId, this.execution).results }
       },
-      spawn: (agent, input, id) =>
-        this.host.spawn(agent, input, childIdOf(this.jobId, id), { jobId: this.jobId, effect: id }),
+      spawn: (agent, input, id) => {
+        const child = { id: childIdOf(this.jobId, id), source: this.execution.created?.source }
+        return this.host.spawn(agent, input, child, { jobId: this.jobId, effect: id })
+      },
     })
   }
 

@@ -104,7 +104,10 @@ export class Runtime implements HandleHost {
       {
         committed: (runner, events) => this.published(runner, events),
         progressed: (jobId, effect, progress) => this.channels.get(jobId)?.progress(effect, progress),
-        spawn: async (agent, input, id, parent) => (await this.start(agent, input as never, { id }, parent)).id,
+        spawn: async (agent, input, { id, source }, parent) => {
+          const options = { id, ...(source === undefined ? {} : { source }) }
+          return (await this.start(agent, input as never, options, parent)).id
+        },
         stuck: (jobId, error) => this.stuck(jobId, error),
         problem: (jobId, error) => this.problem(jobId, error),
       },

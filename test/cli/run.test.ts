@@ -1,19 +1,16 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { aetheris, agents, type CliOptions } from '../support/cli.ts'
 import { newDirectory, removeDirectories } from '../support/store-data.ts'
 
-let cwd: string
-beforeAll(async () => {
-  cwd = await newDirectory()
-})
 afterAll(removeDirectories)
 
-const run = (agent: string, words: readonly string[] = [], options: Partial<CliOptions> = {}) =>
-  aetheris(['run', agents, '--agent', agent, ...words], { cwd, ...options })
+/** Runs an agent of the tests, in a directory of its own where none is given. */
+const run = async (agent: string, words: readonly string[] = [], options: Partial<CliOptions> = {}) =>
+  aetheris(['run', agents, '--agent', agent, ...words], { cwd: options.cwd ?? (await newDirectory()), ...options })
 
-describe('run', () => {
+describe.concurrent('run', () => {
   test('runs an agent: the result on stdout, progress on stderr', async () => {
     const { code, stdout, stderr } = await run('echo')
     expect(stdout).toMatch(/^\{\n {2}"said": "hello"\n\}\n\w{26} completed: 6 events, replay: identical\n$/)
@@ -32,44 +29,60 @@ describe('run', () => {
   })
 
   test('takes its input from a file and from stdin', async () => {
+    const cwd = await newDirectory()
     writeFileSync(join(cwd, 'input.json'), '{"text":"from a file"}')
-    expect((await run('echo', ['--input', '@input.json'])).stdout).toContain('from a file')
+    expect((await run('echo', ['--input', '@input.json'], { cwd })).stdout).toContain('from a file')
     expect((await run('echo', ['--input', '-'], { input: '{"text":"from stdin"}' })).stdout).toContain('from stdin')
   })
 
   test('shows the job of an id again, and refuses another input for it', async () => {
-    await run('echo', ['--id', 'kept', '--input', '{"text":"first"}'])
+    const cwd = await newDirectory()
+    await run('echo', ['--id', 'kept', '--input', '{"text":"first"}'], { cwd })
     for (const words of [[], ['--input', '{"text":"first"}']]) {
-      const again = await run('echo', ['--id', 'kept', ...words])
+      const again = await run('echo', ['--id', 'kept', ...words], { cwd })
       expect(again.stdout).toContain('"said": "first"')
       expect(again.stderr).toContain('had ended before')
       expect(again.stderr).not.toContain('a tool prints')
       expect(again.code).toBe(0)
     }
-    const other = await run('echo', ['--id', 'kept', '--input', '{"text":"second"}'])
+    const other = await run('echo', ['--id', 'kept', '--input', '{"text":"second"}'], { cwd })
     expect(other.stderr).toContain('made from another input')
     expect(other.code).toBe(2)
-    const wrong = await run('napping', ['--id', 'kept', '--json'])
+    const wrong = await run('napping', ['--id', 'kept', '--json'], { cwd })
     expect(JSON.parse(wrong.stdout)).toMatchObject({ error: { code: 'JOB_EXISTS', jobId: 'kept' } })
     expect(wrong.code).toBe(2)
   })
 
   test('a job that fails is exit 1, with its error, harmless to a terminal', async () => {
-    const text = await run('failing', ['--id', 'fails'])
+    const cwd = await newDirectory()
+    const text = await run('failing', ['--id', 'fails'], { cwd })
     expect(text.stdout).toContain('TerminalError: no such\\u001b[31m page\nfails failed: 6 events, replay: identical\n')
     expect(text.stderr).toContain('refuse failed: no such\\u001b[31m page')
     expect(text.code).toBe(1)
-    const json = await run('failing', ['--id', 'fails', '--json'])
+    const json = await run('failing', ['--id', 'fails', '--json'], { cwd })
     expect(JSON.parse(json.stdout)).toMatchObject({ status: 'failed', error: { message: 'no such\u001b[31m page' } })
     expect(json.stdout).not.toContain('\u001b')
     expect(json.code).toBe(1)
   })
 
+  test('a job whose history does not replay is exit 5, with its result', async () => {
+    const cwd = await newDirectory()
+    // No clock and no chance, so nothing is caught before the replay at the end.
+    const machine = `import { fromMachine } from 'aetheris'
+      import { createMachine } from 'xstate'
+      let asked = 0
+      export const fickle = fromMachine('fickle', createMachine({
+        initial: 'end', states: { end: { type: 'final' } }, output: () => { asked += 1; return asked },
+      }))`
+    writeFileSync(join(cwd, 'fickle.ts'), machine)
+    const { code, stdout } = await aetheris(['run', 'fickle.ts', '--id', 'it'], { cwd })
+    expect(stdout).toMatch(/^1\nit completed: 2 events, replay: diverged at seq \d, .*output: recorded \d, now \d\n$/)
+    expect(code).toBe(5)
+  })
+
   test('stays for timers, and with --no-wait does not', async () => {
     const { code, stdout } = await run('napping', ['--id', 'nap', '--no-wait'])
-    expect(stdout).toMatch(
-      /^nap sleeps until [-\dT:]+Z\. Go on with:\n {2}node .*main\.js run \S+ --agent napping --id nap\n$/,
-    )
+    expect(stdout).toMatch(/^nap sleeps until [-\dT:]+Z\. Go on with:\n {2}node .*main\.js run \S+ --id nap\n$/)
     expect(code).toBe(4)
   })
 
@@ -107,6 +120,7 @@ describe('run', () => {
     ['a foreign data directory', ['run', agents, '--agent', 'echo', '--data', '.'], 'is no data directory of Aetheris'],
     ['an empty data directory name', ['run', agents, '--agent', 'echo', '--data', ''], '--data is empty'],
   ])('%s is exit 2, says so, and with --json as JSON', async (_, words, message) => {
+    const cwd = await newDirectory()
     writeFileSync(join(cwd, 'broken.ts'), 'export const = 1')
     writeFileSync(join(cwd, 'empty.ts'), 'export const answer = 42')
     const { code, stdout, stderr } = await aetheris([...words, '--json'], { cwd })
@@ -118,8 +132,9 @@ describe('run', () => {
   })
 })
 
-describe('the program', () => {
+describe.concurrent('the program', () => {
   test('without a verb, or with an unknown one, is exit 2; help and version are exit 0', async () => {
+    const cwd = await newDirectory()
     const none = await aetheris([], { cwd })
     expect(none).toMatchObject({ code: 2, stdout: '' })
     expect(none.stderr).toContain('Usage: aetheris')

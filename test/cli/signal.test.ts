@@ -1,15 +1,24 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
+import { openRuntime } from '../../src/index.ts'
+import { levelStore } from '../../src/store/level-store.ts'
 import { aetheris, agents } from '../support/cli.ts'
 import { newDirectory, removeDirectories } from '../support/store-data.ts'
+import { careful } from './fixtures/agents.ts'
 
-let cwd: string
-beforeAll(async () => {
-  cwd = await newDirectory()
-})
 afterAll(removeDirectories)
 
-const cli = (...words: string[]) => aetheris(words, { cwd })
 const yes = '{"approved":true,"by":"Ana"}'
+
+/** The command line on data of its own, in which the job `c` waits for an approval. */
+async function waiting() {
+  const cwd = await newDirectory()
+  const store = levelStore(join(cwd, '.aetheris'))
+  await using runtime = await openRuntime({ store, agents: [careful] })
+  const job = await runtime.spawn(careful, {}, { id: 'c', source: agents })
+  await job.waitFor((snapshot) => snapshot.matches('review.waiting'))
+  return (...words: string[]) => aetheris(words, { cwd })
+}
 
 /** The words of the line to type that an output ends with; sh would take them apart alike. */
 function lineToType(stdout: string): string[] {
@@ -17,8 +26,9 @@ function lineToType(stdout: string): string[] {
   return [...line.matchAll(/'([^']*)'|(\S+)/g)].map((match) => match[1] ?? (match[2] as string)).slice(2)
 }
 
-describe('a job that waits for somebody', () => {
+describe.concurrent('a job that waits for somebody', () => {
   test('is exit 4 and says the line to type, which goes on to the end', async () => {
+    const cli = await waiting()
     const waits = await cli('run', agents, '--agent', 'careful', '--id', 'a', '--data', 'some data')
     expect(waits.stdout).toContain('a waits for somebody.\nreview waits for the signal "approval".\n')
     expect(waits.code).toBe(4)
@@ -31,11 +41,12 @@ describe('a job that waits for somebody', () => {
   })
 
   test('says so as one JSON value', async () => {
+    const cli = await waiting()
     const { code, stdout } = await cli('run', agents, '--agent', 'commented', '--id', 'b', '--json')
     expect(JSON.parse(stdout)).toMatchObject({
       ...{ id: 'b', status: 'waiting', state: { running: { wording: 'waiting' } } },
       waitsFor: [{ effect: 'wording', signal: 'comment', type: expect.stringContaining('signal b comment JSON') }],
-      resume: expect.stringContaining('--agent commented --id b'),
+      resume: expect.stringContaining('agents.ts --id b'),
     })
     expect(code).toBe(4)
     const answered = await cli('signal', 'b', 'comment', '{"lines":["shorter"]}', '--json')
@@ -43,7 +54,7 @@ describe('a job that waits for somebody', () => {
   })
 
   test('gets a signal that is only left for it when somebody goes on with it', async () => {
-    await cli('run', agents, '--agent', 'careful', '--id', 'c')
+    const cli = await waiting()
     const left = await cli('signal', 'c', 'approval', yes, '--no-wait')
     expect(left).toMatchObject({ code: 0, stdout: expect.stringContaining('Left "approval" for c. Go on with:') })
     expect(JSON.parse((await cli('show', 'c', '--json')).stdout)).toMatchObject({ status: 'waiting', events: 6 })
@@ -53,31 +64,42 @@ describe('a job that waits for somebody', () => {
   })
 
   test('events --follow goes on with it, prints what comes, and leaves it as it is', async () => {
-    await cli('run', agents, '--agent', 'careful', '--id', 'd')
-    await cli('signal', 'd', 'approval', yes, '--no-wait')
-    const followed = await cli('events', 'd', '--follow', '--json')
-    const types = followed.stdout
-      .trimEnd()
-      .split('\n')
-      .map((line) => JSON.parse(line).type)
+    const cli = await waiting()
+    const alone = await cli('events', 'c', '--follow')
+    expect(alone.stdout).toMatch(/node\.waiting +review: for the signal "approval"\n$/)
+    expect(alone).toMatchObject({ code: 4, stderr: expect.stringContaining('show c') })
+
+    await cli('signal', 'c', 'approval', yes, '--no-wait')
+    const followed = await cli('events', 'c', '--follow', '--json')
+    const lines = followed.stdout.trimEnd().split('\n')
+    const types = lines.map((line) => JSON.parse(line).type)
     expect(types.slice(-4)).toEqual(['node.waiting', 'signal.received', 'node.completed', 'job.completed'])
     expect(followed.code).toBe(0)
+  })
 
-    await cli('run', agents, '--agent', 'careful', '--id', 'e')
-    const waiting = await cli('events', 'e', '--follow')
-    expect(waiting.stdout).toMatch(/node\.waiting +review: for the signal "approval"\n$/)
-    expect(waiting).toMatchObject({ code: 4, stderr: expect.stringContaining('show e') })
+  test('and the job that started it waits with it', async () => {
+    const cli = await waiting()
+    const waits = await cli('run', agents, '--agent', 'delegating', '--id', 'd')
+    expect(waits.stdout).toContain('In job d/part, review waits for the signal "approval".\n')
+    expect(waits.code).toBe(4)
+    expect((await cli('show', 'd')).stdout).toMatch(/\npart waits for job d\/part\.\n {2}node .* show d\/part\n$/)
+    const answered = await cli(...lineToType(waits.stdout))
+    expect(answered.stdout).toMatch(/d\/part completed: \d+ events, replay: identical\n$/)
+    expect(answered.stderr).toMatch(/It was started by a job that goes on with:\n {2}node .* --id d\n$/)
+    const { code, stdout } = await cli(...lineToType(answered.stderr))
+    expect(stdout).toMatch(/"by": "YOUR NAME"\n\}\nd completed: \d+ events, replay: identical\n$/)
+    expect(code).toBe(0)
   })
 
   test('takes no wrong signal', async () => {
-    await cli('run', agents, '--agent', 'careful', '--id', 'f')
+    const cli = await waiting()
     const cases: [string[], string][] = [
-      [['f', 'approval', '{"approved":"yes"}'], 'approved: Invalid input'],
-      [['f', 'approval', '{approved}'], 'The payload is not JSON'],
-      [['f', 'applause', '{}'], 'knows no signal "applause"; it knows: approval'],
-      [['f', 'xstate.done.actor.review', '{}'], 'reserved for the runtime'],
+      [['c', 'approval', '{"approved":"yes"}'], 'approved: Invalid input'],
+      [['c', 'approval', '{approved}'], 'The payload is not JSON'],
+      [['c', 'applause', '{}'], 'knows no signal "applause"; it knows: approval'],
+      [['c', 'xstate.done.actor.review', '{}'], 'reserved for the runtime'],
       [['nobody', 'approval', yes], 'There is no job "nobody"'],
-      [['f', 'approval'], "missing required argument 'json'"],
+      [['c', 'approval'], "missing required argument 'json'"],
     ]
     for (const [words, message] of cases) {
       const { code, stdout, stderr } = await cli('signal', ...words)
@@ -85,9 +107,9 @@ describe('a job that waits for somebody', () => {
       expect(stdout).toBe('')
       expect(code).toBe(2)
     }
-    expect(JSON.parse((await cli('show', 'f', '--json')).stdout)).toMatchObject({ events: 6 })
-    await cli('signal', 'f', 'approval', yes)
-    const late = await cli('signal', 'f', 'approval', yes)
+    expect(JSON.parse((await cli('show', 'c', '--json')).stdout)).toMatchObject({ events: 6 })
+    await cli('signal', 'c', 'approval', yes)
+    const late = await cli('signal', 'c', 'approval', yes)
     expect(late).toMatchObject({ code: 2, stderr: expect.stringContaining('is completed and takes no more signals') })
   })
 })

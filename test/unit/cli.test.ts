@@ -10,7 +10,7 @@ import { commandOf } from '../../src/cli/command-line.ts'
 import { exit, exitCodeOf, UsageError } from '../../src/cli/exit-codes.ts'
 import { answerOf, examplePayload, type Field, fieldsOf, questionOf } from '../../src/cli/form.ts'
 import { Recoveries } from '../../src/cli/recoveries.ts'
-import { restOf, signalsTaken } from '../../src/cli/rest.ts'
+import { isAsleep, type Rest, restOf, signalsTaken, together } from '../../src/cli/rest.ts'
 import { cut, durationText, jsonText, printable, quoted, table, timeText } from '../../src/cli/text.ts'
 import type { JobSnapshot, Pending } from '../../src/replay/job-snapshot.ts'
 import { runs } from '../support/property.ts'
@@ -125,29 +125,44 @@ describe('what a job rests on', () => {
     ...{ effect: 'a', kind: 'call', attempt: 1, status, since: 0 },
     ...more,
   })
-  const at = (all: Pending[], value: JobSnapshot['value'] = { running: {} }) =>
-    restOf(undefined, { status: 'active', value, pending: all } as unknown as JobSnapshot, 1_000)
+  const at = (all: Pending[], isHeld = false) => {
+    const held = isHeld ? { type: 'paused', by: 'ana', since: 0 } : undefined
+    const snapshot = { jobId: 'j', status: 'active', value: { running: {} }, pending: all, isHeld, held }
+    return restOf(undefined, snapshot as unknown as JobSnapshot, 1_000)
+  }
+  const nothing: Rest = { waits: [], held: [], dueAt: undefined, children: [] }
 
   test.each(['requested', 'started', 'ready', 'interrupted', 'answered'] as const)('%s is busy', (status) => {
-    expect(at([pending(status), pending('waiting')])).toBeUndefined()
+    expect(at([pending(status), pending('waiting', { signal: 'x' })])).toBeUndefined()
   })
 
   test('a wait is for somebody, also beside a timer; a timer that is due is busy', () => {
     const wait = pending('waiting', { effect: 'review', signal: 'approval', dueAt: 2_000 })
-    const found = { kind: 'someone', waits: [{ effect: 'review', signal: 'approval', dueAt: 2_000 }] }
-    expect(at([wait, pending('sleeping', { dueAt: 5_000 })])).toEqual(found)
+    const waits = [{ jobId: 'j', effect: 'review', signal: 'approval', payload: 'JSON', dueAt: 2_000 }]
+    const rest = at([wait, pending('sleeping', { dueAt: 5_000 })])
+    expect(rest).toEqual({ ...nothing, waits, dueAt: 2_000 })
+    expect(isAsleep(rest as Rest)).toBe(false)
     expect(at([wait, pending('sleeping', { dueAt: 1_000 })])).toBeUndefined()
-    expect(at([pending('unknown')])).toEqual({ kind: 'someone', waits: [{ effect: 'a', unknown: true }] })
+    expect(at([pending('unknown')])?.waits).toEqual([{ jobId: 'j', effect: 'a', unknown: true }])
+    expect(at([pending('approving', { tool: 'pay' })])?.waits).toEqual([{ jobId: 'j', effect: 'a', approval: 'pay' }])
   })
 
   test('only timers: until the first one', () => {
-    const timers = [pending('sleeping', { dueAt: 5_000 }), pending('backoff', { dueAt: 3_000 })]
-    expect(at(timers)).toEqual({ kind: 'timer', dueAt: 3_000 })
+    const rest = at([pending('sleeping', { dueAt: 5_000 }), pending('backoff', { dueAt: 3_000 })]) as Rest
+    expect(rest).toEqual({ ...nothing, dueAt: 3_000 })
+    expect(isAsleep(rest)).toBe(true)
   })
 
   test('paused: what is under way still ends, nothing else starts', () => {
-    expect(at([pending('requested')], { paused: {} })).toEqual({ kind: 'paused' })
-    expect(at([pending('started')], { paused: {} })).toBeUndefined()
+    expect(at([pending('requested')], true)).toEqual({ ...nothing, held: ['Paused by ana.'] })
+    expect(at([pending('started')], true)).toBeUndefined()
+  })
+
+  test('jobs that wait for each other rest on what any of them rests on', () => {
+    const parent = at([pending('awaiting', { childId: 'j/a' }), pending('sleeping', { dueAt: 9_000 })]) as Rest
+    expect(parent).toEqual({ ...nothing, dueAt: 9_000, children: ['j/a'] })
+    const child = at([pending('waiting', { signal: 'x', dueAt: 4_000 })]) as Rest
+    expect(together([parent, child])).toEqual({ ...parent, waits: child.waits, dueAt: 4_000 })
   })
 
   test('a hand-written machine takes the signals of the states it is in', () => {
@@ -164,15 +179,9 @@ describe('what a job rests on', () => {
     })
     expect(signalsTaken(machine, { a: 'one', b: 'x' })).toEqual(['stop', 'go', 'hurry', 'jump'])
     expect(signalsTaken(machine, { a: 'two', b: 'y' })).toEqual(['stop', 'back'])
-    const snapshot = {
-      status: 'active',
-      value: { running: { a: 'two', b: 'y' } },
-      pending: [],
-    } as unknown as JobSnapshot
-    expect(restOf(fromMachine('m', machine), snapshot, 0)).toEqual({
-      kind: 'someone',
-      waits: [{ signal: 'stop' }, { signal: 'back' }],
-    })
+    const snapshot = { jobId: 'j', status: 'active', value: { running: { a: 'two', b: 'y' } }, pending: [] }
+    const rest = restOf(fromMachine('m', machine), snapshot as unknown as JobSnapshot, 0)
+    expect(rest?.waits.map(({ signal }) => signal)).toEqual(['stop', 'back'])
   })
 })
 

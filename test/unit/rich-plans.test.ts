@@ -340,6 +340,21 @@ describe('spawn', () => {
     await check()
   })
 
+  test('a child comes from the module of its parent', async () => {
+    const { child } = family()
+    const parent = agent({
+      name: 'parent',
+      input: z.any(),
+      output: z.any(),
+      agents: [child],
+      plan: (graph) => graph.spawn('kid', child, { n: 1 }, { detach: true }),
+    })
+    await using runtime = await testRuntime({ agents: [parent, child] })
+    await runtime.spawn(parent, null, { id: 'job', source: 'parent.ts' })
+    await runtime.settle()
+    expect((await dataOf(await runtime.job('job/kid'), 'job.created'))[0]?.source).toBe('parent.ts')
+  })
+
   test('a detached child is only started', async () => {
     const { child, plan, inside } = family(undefined, true)
     const { script, runtime, job, check } = await started(plan, { agents: [child as never] })
