@@ -13,6 +13,22 @@ export {
 } from './base/error.ts'
 export type { JobEvent } from './event/event.ts'
 export type { TaskGraph } from './graph/graph.ts'
+export {
+  all,
+  any,
+  eq,
+  exists,
+  gt,
+  gte,
+  is,
+  isIn,
+  lt,
+  lte,
+  ne,
+  not,
+  type Question,
+  type When,
+} from './graph/question.ts'
 export { undo } from './graph/undo.ts'
 export type { JobSnapshot } from './replay/job-snapshot.ts'
 export type { SpawnOptions } from './runtime/admission.ts'

@@ -3,7 +3,7 @@ import { isObject, type Json } from '../base/json.ts'
 import { limits } from '../base/limits.ts'
 import type { Condition, Scope, Template } from './graph.ts'
 import { type Path, problem, quote } from './issue.ts'
-import { references, resolve, templateIssues } from './template.ts'
+import { resolve, templateIssues } from './template.ts'
 
 /**
  * Conditions: total questions about earlier outputs.
@@ -84,13 +84,6 @@ export function conditionTemplates(condition: Condition): { template: Template; 
   const found: { template: Template; path: Path }[] = []
   visit(condition, [], 1, (template, path) => found.push({ template, path }))
   return found
-}
-
-/** The ids of the nodes whose outputs a condition asks about, each once. */
-export function conditionReferences(condition: Condition): string[] {
-  const ids = new Set<string>()
-  for (const { template } of conditionTemplates(condition)) for (const id of references(template)) ids.add(id)
-  return [...ids]
 }
 
 type OnTemplate = (template: Template, path: Path) => void

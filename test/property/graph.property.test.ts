@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { type AetherisError, isAetherisError } from '../../src/base/error.ts'
 import { canonical, type Json } from '../../src/base/json.ts'
 import { buildGraph, type Graph } from '../../src/graph/builder.ts'
-import { conditionReferences, holds } from '../../src/graph/condition.ts'
+import { conditionTemplates, holds } from '../../src/graph/condition.ts'
 import type { Condition, Scope, TaskGraph } from '../../src/graph/graph.ts'
 import { dependencies, dependents, findCycle, lanes, topologicalOrder } from '../../src/graph/order.ts'
 import { eq, exists, not } from '../../src/graph/question.ts'
@@ -105,7 +105,7 @@ describe('templates and conditions', () => {
         const wrapped = [value, { not: value }, { eq: value }, { all: [value] }, { is: value }, { $ref: value }]
         for (const each of wrapped) {
           expect(typeof holds(each as Condition, scope)).toBe('boolean')
-          conditionReferences(each as Condition)
+          conditionTemplates(each as Condition)
           resolve(each as Json, scope)
           references(each as Json)
         }

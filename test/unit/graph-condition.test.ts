@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { limits } from '../../src/base/limits.ts'
-import { conditionIssues, conditionReferences, holds } from '../../src/graph/condition.ts'
+import { conditionIssues, conditionTemplates, holds } from '../../src/graph/condition.ts'
 import type { Condition, Scope } from '../../src/graph/graph.ts'
 
 const scope: Scope = {
@@ -77,7 +77,7 @@ describe('holds', () => {
     { matches: 'x' },
   ])('%j, which is no condition, is false', (value) => {
     expect(holds(value as unknown as Condition, scope)).toBe(false)
-    expect(conditionReferences(value as unknown as Condition)).toEqual([])
+    expect(conditionTemplates(value as unknown as Condition)).toEqual([])
   })
 
   test('what is deeper than allowed is false, however deep', () => {
@@ -87,11 +87,17 @@ describe('holds', () => {
   })
 })
 
-test('conditionReferences names each node once, wherever it is', () => {
+test('conditionTemplates gives each template with its path, wherever it is', () => {
   const condition: Condition = {
     any: [{ is: a('n') }, { not: { all: [{ eq: [skipped, { x: a('s') }] }, { in: [1, { $ref: ['c'] }] }] } }],
   }
-  expect(conditionReferences(condition)).toEqual(['a', 'skipped', 'c'])
+  expect(conditionTemplates(condition)).toEqual([
+    { template: a('n'), path: ['any', 0, 'is'] },
+    { template: skipped, path: ['any', 1, 'not', 'all', 0, 'eq', 0] },
+    { template: { x: a('s') }, path: ['any', 1, 'not', 'all', 0, 'eq', 1] },
+    { template: 1, path: ['any', 1, 'not', 'all', 1, 'in', 0] },
+    { template: { $ref: ['c'] }, path: ['any', 1, 'not', 'all', 1, 'in', 1] },
+  ])
 })
 
 describe('conditionIssues', () => {
