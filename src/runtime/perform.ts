@@ -154,10 +154,11 @@ function promised(agent: AnyAgent, { path, input, logic: { performs, source } }:
     async run({ abortSignal }) {
       const actor = createActor(performs, { input: deepFreeze(input) })
       const output = toPromise(actor)
-      // A stopped actor never settles; whoever called it off does not wait for it.
       abortSignal.addEventListener('abort', () => actor.stop(), { once: true })
       actor.start()
-      return { type: 'done', output: toJson(await output, `What ${name} gave`) }
+      const given = await output
+      // An actor that was stopped gives nothing, whatever its promise comes to.
+      return abortSignal.aborted ? { type: 'dropped' } : { type: 'done', output: toJson(given, `What ${name} gave`) }
     },
   }
 }

@@ -1,6 +1,9 @@
 import { crc32 } from 'node:zlib'
+import { isAetherisError } from '../base/error.ts'
 import { sha256 } from '../base/hash.ts'
+import type { Json } from '../base/json.ts'
 import { type JobEvent, type NewEvent, parseEvent } from '../event/event.ts'
+import { pack, packedFrom, unpack } from './blobs.ts'
 import { keys } from './keys.ts'
 import type { Finding } from './store.ts'
 import { corrupt } from './store-error.ts'
@@ -22,30 +25,63 @@ export function chainHash(previous: string, key: string, text: string): string {
   return sha256(previous + key + text)
 }
 
-/** The text of an event: what is hashed. The job and the seq are in the key. */
-export function eventText(event: NewEvent, epoch: number): string {
+/** The text of an event: what is hashed, and the blobs that it names. The job and the seq are in the key. */
+export function eventText(event: NewEvent, epoch: number): { text: string; blobs: ReadonlyMap<string, string> } {
   const { id, type, v, at, cause, state, data } = event
-  return JSON.stringify({ id, type, v, at, cause, epoch, state, data })
+  const text = JSON.stringify({ id, type, v, at, cause, epoch, state, data })
+  if (text.length < packedFrom) return { text, blobs: noBlobs }
+  const { value, blobs } = pack(data as unknown as Json)
+  if (blobs.size === 0) return { text, blobs }
+  return {
+    text: JSON.stringify({ id, type, v, at, cause, epoch, state, data: value, blobs: [...blobs.keys()] }),
+    blobs,
+  }
 }
+
+const noBlobs: ReadonlyMap<string, string> = new Map()
 
 /** A value that carries its own chain hash: an event or a commit record. */
 export function splitHash(value: string): { hash: string; text: string } {
   return { hash: value.slice(0, hashLength), text: value.slice(hashLength) }
 }
 
+/** An event whose place in the chain is right, and whose blobs are still to be put in. */
+export interface OpenedEvent {
+  event: JobEvent
+  /** Hashes of the blobs that it names. */
+  blobs: readonly string[]
+}
+
 /**
  * The event stored as `value` at `seq`, checked against the hash before it.
- * @throws AetherisError STORE_CORRUPT when the hash does not fit, EVENT_INVALID when a newer version has written it.
+ * @throws AetherisError STORE_CORRUPT when the hash does not fit.
  */
-export function decodeEvent(jobId: string, seq: number, previous: string, value: string): JobEvent {
+export function openEvent(jobId: string, seq: number, previous: string, value: string): OpenedEvent {
   const { hash, text } = splitHash(value)
   if (chainHash(previous, keys.event(jobId, seq), text) !== hash) {
     throw corrupt(`Event ${seq} of job "${jobId}" is damaged: its hash does not fit.`, { jobId, seq })
   }
-  const event = { jobId, seq, ...JSON.parse(text), hash } as JobEvent
-  // The parsed copy is dropped: it may have another key order, and then an export could not be checked.
-  parseEvent(event)
-  return event
+  const { blobs = none, ...event } = JSON.parse(text) as { blobs?: readonly string[] }
+  return { event: { jobId, seq, ...event, hash } as unknown as JobEvent, blobs }
+}
+
+const none: readonly string[] = []
+
+/**
+ * The whole event, with its blobs put in.
+ * @throws AetherisError STORE_CORRUPT when one is missing or damaged, EVENT_INVALID when a newer version has written it.
+ */
+export function wholeEvent({ event, blobs }: OpenedEvent, texts: ReadonlyMap<string, string | undefined>): JobEvent {
+  const { jobId, seq } = event
+  try {
+    const whole = blobs.length === 0 ? event : { ...event, data: unpack(event.data as unknown as Json, texts) }
+    // The parsed copy is dropped: it may have another key order, and then an export could not be checked.
+    parseEvent(whole)
+    return whole as JobEvent
+  } catch (error) {
+    if (!isAetherisError(error, 'STORE_CORRUPT')) throw error
+    throw corrupt(`Event ${seq} of job "${jobId}": ${error.message}`, { jobId, seq })
+  }
 }
 
 /** Id and epoch of a stored event, to recognise a repeated commit. */
@@ -65,7 +101,7 @@ export function verifyChain(events: Iterable<JobEvent>): Finding | undefined {
   for (const event of events) {
     const { jobId } = event
     if (event.seq !== seq) return { kind: 'gap', jobId, seq, message: `Event ${seq} of job "${jobId}" is missing.` }
-    const hash = chainHash(previous, keys.event(jobId, seq), eventText(event, event.epoch))
+    const hash = chainHash(previous, keys.event(jobId, seq), eventText(event, event.epoch).text)
     if (hash !== event.hash)
       return { kind: 'hash', jobId, seq, message: `Event ${seq} of job "${jobId}" is not what was recorded.` }
     previous = hash

@@ -16,6 +16,7 @@ import { keyPart } from './store.ts'
  * | `t!due!job!timer`, `T!job!timer` | nothing; the due time |
  * | `i!job!arrival`, `d!job!message` | unread message; its arrival, kept for ever so that an id counts once |
  * | `s!job!seq` | snapshot |
+ * | `b!job!hash` | large value, as its text |
  * | `c!commit` | commit record: what one batch has changed |
  */
 export const keys = {
@@ -29,6 +30,7 @@ export const keys = {
   message: (jobId: string, arrival: number) => `i!${jobId}!${fixed(arrival, seqDigits)}`,
   arrival: (jobId: string, messageId: string) => `d!${jobId}!${messageId}`,
   snapshot: (jobId: string, seq: number) => `s!${jobId}!${fixed(seq, seqDigits)}`,
+  blob: (jobId: string, hash: string) => `b!${jobId}!${hash}`,
   commit: (commit: number) => `c!${fixed(commit, timeDigits)}`,
 } as const
 

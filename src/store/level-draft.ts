@@ -12,6 +12,7 @@ import { corrupt } from './store-error.ts'
  */
 export class Draft {
   readonly rows = new Map<string, StoredRow>()
+  readonly blobs = new Map<string, string>()
   readonly #changes = new Map<string, string | undefined>()
   readonly #known = new Map<string, string | undefined>()
   readonly #db: LevelDatabase
@@ -75,6 +76,11 @@ export class Draft {
     this.#changes.set(key, seal(key, text))
   }
 
+  /** Puts a blob, unless it was written before: its key says what it is. */
+  putBlob(key: string, text: string): void {
+    if (!this.#stored.hasBlob(key)) this.blobs.set(key, text)
+  }
+
   /** Puts a value that carries its own hash. */
   putRaw(key: string, value: string): void {
     this.#changes.set(key, value)
@@ -99,6 +105,7 @@ export class Draft {
       if (value === undefined) batch.del(at)
       else put(at, value)
     }
+    for (const [at, value] of this.blobs) put(at, value)
     for (const row of this.rows.values()) put(...encodeRow(row))
     put(key, hash + text)
     await batch.write(synced)

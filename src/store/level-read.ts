@@ -1,5 +1,14 @@
 import type { JobEvent } from '../event/event.ts'
-import { chainHash, decodeEvent, genesisHash, parseText, splitHash, unseal } from './chain.ts'
+import {
+  chainHash,
+  genesisHash,
+  type OpenedEvent,
+  openEvent,
+  parseText,
+  splitHash,
+  unseal,
+  wholeEvent,
+} from './chain.ts'
 import { keyParts, keys, under } from './keys.ts'
 import { collect, entriesOf, keysOf, type LevelDatabase, valuesOf } from './level-db.ts'
 import { decodeRow, type StoredRow } from './level-rows.ts'
@@ -20,19 +29,34 @@ export async function* readEvents(
   let previous = from === 0 ? genesisHash : await hashAt(db, id, from - 1)
   let seq = from
   for await (const values of valuesOf(db, { gte: keys.event(id, from), lt: keys.event(id, to) })) {
-    const events: JobEvent[] = []
+    const opened: OpenedEvent[] = []
     for (const value of values) {
-      const event = decodeEvent(id, seq, previous, value)
-      events.push(event)
-      previous = event.hash
+      const event = openEvent(id, seq, previous, value)
+      opened.push(event)
+      previous = event.event.hash
       seq += 1
     }
-    yield events
+    const blobs = await readBlobs(db, id, opened)
+    yield opened.map((event) => wholeEvent(event, blobs))
   }
   if (seq < to) throw corrupt(`Event ${seq} of job "${id}" is missing.`, { jobId: id, seq })
   if (to === row.seq && previous !== row.hash)
     throw corrupt(`The last event of job "${id}" is not the one that its row names.`, { jobId: id, seq })
 }
+
+/** The texts of all blobs that some events name; undefined for those that are not there. */
+export async function readBlobs(
+  db: Pick<LevelDatabase, 'getMany'>,
+  jobId: string,
+  events: readonly OpenedEvent[],
+): Promise<ReadonlyMap<string, string | undefined>> {
+  const hashes = [...new Set(events.flatMap(({ blobs }) => blobs))]
+  if (hashes.length === 0) return noBlobs
+  const texts = await db.getMany(hashes.map((hash) => keys.blob(jobId, hash)))
+  return new Map(hashes.map((hash, index) => [hash, texts[index]]))
+}
+
+const noBlobs: ReadonlyMap<string, undefined> = new Map()
 
 async function hashAt(db: LevelDatabase, jobId: string, seq: number): Promise<string> {
   const value = await db.get(keys.event(jobId, seq))

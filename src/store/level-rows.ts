@@ -24,10 +24,12 @@ export interface StoredRow extends JobRow {
 }
 
 const cachedMax = 4096
+const blobsKnownMax = 10_000
 
 export class Rows {
   readonly #db: LevelDatabase
   readonly #cache = new Map<string, StoredRow>()
+  readonly #blobs = new Set<string>()
 
   constructor(db: LevelDatabase) {
     this.#db = db
@@ -52,6 +54,19 @@ export class Rows {
       const again = await this.#db.get(key)
       if (again === value) throw corrupt(problem, { jobId, ...(row && { seq: row.seq }) })
       value = again
+    }
+  }
+
+  /** Whether a blob is known to be on disk; one that is not known may be there all the same. */
+  hasBlob(key: string): boolean {
+    return this.#blobs.has(key)
+  }
+
+  /** Called with durable blobs only. */
+  publishBlobs(written: Iterable<string>): void {
+    for (const key of written) {
+      this.#blobs.add(key)
+      if (this.#blobs.size > blobsKnownMax) this.#blobs.delete(this.#blobs.values().next().value as string)
     }
   }
 

@@ -159,11 +159,12 @@ async function leftoversOf(draft: Draft, { id, timers, unread, snapshots }: Stor
   return leftovers
 }
 
-function putEvents(draft: Draft, { events }: PreparedCommit, previous: string): string {
+function putEvents(draft: Draft, { jobId, events }: PreparedCommit, previous: string): string {
   let hash = previous
-  for (const { key, text } of events) {
+  for (const { key, text, blobs } of events) {
     hash = chainHash(hash, key, text)
     draft.putRaw(key, hash + text)
+    for (const [name, blob] of blobs) draft.putBlob(keys.blob(jobId, name), blob)
   }
   return hash
 }

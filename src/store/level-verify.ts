@@ -1,10 +1,10 @@
 import { isAetherisError } from '../base/error.ts'
-import { decodeEvent, genesisHash, splitHash, unseal } from './chain.ts'
+import { genesisHash, openEvent, splitHash, unseal, wholeEvent } from './chain.ts'
 import { keyParts, keys, under } from './keys.ts'
 import { checkCommits, checkWitness, headOf, rowProblem } from './level-check.ts'
 import { asStoreError, collect, View } from './level-db.ts'
 import type { CommitEntry } from './level-draft.ts'
-import { isWholeSnapshot } from './level-read.ts'
+import { isWholeSnapshot, readBlobs } from './level-read.ts'
 import { decodeRow, type StoredRow } from './level-rows.ts'
 import type { Session } from './level-session.ts'
 import { hasEnded } from './row.ts'
@@ -106,7 +106,7 @@ async function* verifyEvents(view: View, jobId: string, row: StoredRow | undefin
       const found = Number(keyParts(key)[1])
       if (found !== seq)
         yield { kind: 'gap', jobId, seq, message: `Events ${seq} to ${found - 1} of job "${jobId}" are missing.` }
-      else yield* verifyEvent(jobId, seq, previous, value)
+      else yield* verifyEvent(view, jobId, seq, previous, value)
       previous = splitHash(value).hash
       seq = found + 1
     }
@@ -123,9 +123,16 @@ async function* verifyEvents(view: View, jobId: string, row: StoredRow | undefin
   }
 }
 
-async function* verifyEvent(jobId: string, seq: number, previous: string, value: string): AsyncGenerator<Finding> {
+async function* verifyEvent(
+  view: View,
+  jobId: string,
+  seq: number,
+  previous: string,
+  value: string,
+): AsyncGenerator<Finding> {
   try {
-    decodeEvent(jobId, seq, previous, value)
+    const event = openEvent(jobId, seq, previous, value)
+    wholeEvent(event, await readBlobs(view, jobId, [event]))
   } catch (error) {
     const kind = isAetherisError(error, 'EVENT_INVALID') ? 'event' : 'hash'
     yield { kind, jobId, seq, message: error instanceof Error ? error.message : String(error) }

@@ -86,6 +86,7 @@ export class LevelWriter {
     this.#head = { commit, hash }
     await this.#medium.written(this.#head, bytes)
     this.#rows.publish(draft.rows.values())
+    this.#rows.publishBlobs(draft.blobs.keys())
   }
 }
 

@@ -1,5 +1,5 @@
 import type { JobEvent } from '../event/event.ts'
-import { chainHash, decodeEvent, eventIdentity, genesisHash } from './chain.ts'
+import { chainHash, eventIdentity, genesisHash, openEvent, wholeEvent } from './chain.ts'
 import { checkKeyPart } from './keys.ts'
 import { type PreparedCommit, type PreparedMessage, prepareCommit, prepareMessage, readRange } from './request.ts'
 import { admit, advance, hasEnded, mayBeRepeat, publicRow } from './row.ts'
@@ -38,6 +38,8 @@ interface MemoryJob {
   /** Ids of all messages that ever came. */
   seen: Set<string>
   snapshots: Map<number, string>
+  /** Large values, by their hash. */
+  blobs: Map<string, string>
 }
 
 /** All that a memory store holds, as JSON. */
@@ -50,6 +52,7 @@ export interface MemoryContents {
     unread: [string, string][]
     seen: string[]
     snapshots: [number, string][]
+    blobs: [string, string][]
   }[]
 }
 
@@ -72,7 +75,7 @@ export class MemoryStore implements JobStore {
   constructor({ generation, jobs }: MemoryContents = { generation: 0, jobs: [] }) {
     this.#generation = generation
     this.#jobs = new Map(
-      jobs.map(({ row, events, timers, unread, seen, snapshots }) => [
+      jobs.map(({ row, events, timers, unread, seen, snapshots, blobs }) => [
         row.id,
         {
           row: { ...row },
@@ -81,6 +84,7 @@ export class MemoryStore implements JobStore {
           unread: new Map(unread),
           seen: new Set(seen),
           snapshots: new Map(snapshots),
+          blobs: new Map(blobs),
         },
       ]),
     )
@@ -88,13 +92,14 @@ export class MemoryStore implements JobStore {
 
   /** A copy of all that it holds, for {@link memoryStore}. */
   contents(): MemoryContents {
-    const jobs = [...this.#jobs.values()].map(({ row, events, timers, unread, seen, snapshots }) => ({
+    const jobs = [...this.#jobs.values()].map(({ row, events, timers, unread, seen, snapshots, blobs }) => ({
       row: { ...row },
       events: [...events],
       timers: [...timers],
       unread: [...unread],
       seen: [...seen],
       snapshots: [...snapshots],
+      blobs: [...blobs],
     }))
     return { generation: this.#generation, jobs }
   }
@@ -125,9 +130,10 @@ export class MemoryStore implements JobStore {
   #apply(commit: PreparedCommit, before: MemoryJob | undefined): Committed {
     const job = before ?? emptyJob()
     let hash = before?.row.hash ?? genesisHash
-    for (const { key, text } of commit.events) {
+    for (const { key, text, blobs } of commit.events) {
       hash = chainHash(hash, key, text)
       job.events.push(hash + text)
+      for (const [name, blob] of blobs) job.blobs.set(name, blob)
     }
     const row = advance(before?.row, commit, hash, this.#generation)
     this.#jobs.set(row.id, Object.assign(job, { row }))
@@ -165,14 +171,14 @@ export class MemoryStore implements JobStore {
   }
 
   async *read(jobId: string, range: { from?: number; to?: number } = {}): AsyncIterable<JobEvent[]> {
-    const { events, row } = this.#job(jobId)
+    const { events, row, blobs } = this.#job(jobId)
     const { from, to } = readRange(range, row.seq)
     let previous = from === 0 ? genesisHash : eventIdentity(events[from - 1] as string).hash
     for (let start = from; start < to; start += chunkSize) {
       this.#checkOpen()
       const chunk: JobEvent[] = []
       for (let seq = start; seq < Math.min(to, start + chunkSize); seq += 1) {
-        const event = decodeEvent(jobId, seq, previous, events[seq] as string)
+        const event = wholeEvent(openEvent(jobId, seq, previous, events[seq] as string), blobs)
         previous = event.hash
         chunk.push(event)
       }
@@ -256,7 +262,7 @@ export class MemoryStore implements JobStore {
 }
 
 function emptyJob(): Omit<MemoryJob, 'row'> {
-  return { events: [], timers: new Map(), unread: new Map(), seen: new Set(), snapshots: new Map() }
+  return { events: [], timers: new Map(), unread: new Map(), seen: new Set(), snapshots: new Map(), blobs: new Map() }
 }
 
 function repeatOf(commit: PreparedCommit, job: MemoryJob): Committed | undefined {

@@ -13,6 +13,8 @@ export interface PreparedEvent {
   id: string
   key: string
   text: string
+  /** By hash, the large values that it names. */
+  blobs: ReadonlyMap<string, string>
 }
 
 export interface PreparedCommit {
@@ -71,12 +73,18 @@ export function prepareCommit(commit: Commit): PreparedCommit {
     send,
     reopen: commit.reopen === true,
     snapshot,
-    size: requestSize + sizeOf(events) + sizeOf(send) + (snapshot?.text.length ?? 0),
+    size: requestSize + sizeOf(events) + sizeOfBlobs(events) + sizeOf(send) + (snapshot?.text.length ?? 0),
   }
 }
 
 function sizeOf(texts: readonly { text: string }[]): number {
   return texts.reduce((sum, { text }) => sum + text.length, 0)
+}
+
+function sizeOfBlobs(events: readonly PreparedEvent[]): number {
+  let size = 0
+  for (const { blobs } of events) for (const text of blobs.values()) size += text.length
+  return size
 }
 
 /** @throws AetherisError INPUT_INVALID */
@@ -119,7 +127,7 @@ function prepareEvents({ lease, expectedSeq, events }: Commit): PreparedEvent[] 
     const seq = expectedSeq + index
     const { id, type, v, at, cause, state, data } = event
     parseEvent({ id, type, v, at, cause, state, data, jobId: lease.jobId, seq, epoch: lease.epoch, hash: '' })
-    return { id: event.id, key: keys.event(lease.jobId, seq), text: eventText(event, lease.epoch) }
+    return { id: event.id, key: keys.event(lease.jobId, seq), ...eventText(event, lease.epoch) }
   })
 }
 

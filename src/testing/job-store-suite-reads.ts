@@ -71,6 +71,23 @@ function historyCases(bench: Bench): void {
     expect((await all(bench.store.read('job'))).flat()[1]).toMatchObject(event)
   })
 
+  test('large values come back as they were given, and every event that holds one is chained like the others', async () => {
+    const large = 'x'.repeat(100_000)
+    const list = Array.from({ length: 2_000 }, (_, n) => ({ n, text: 'item' }))
+    const likeReference = { $blob: 'not one', size: 3 }
+    const payloads = [large, { large, again: [large], likeReference }, list, { list, small: 1 }, likeReference]
+    const events = payloads.map(
+      (payload, nth): NewEvent => ({ ...eventOf(`large-${nth}`), data: { name: 'n', message: 'm', payload } as never }),
+    )
+    await bench.create('job', 0, { events })
+    await bench.create('other', 0, { events: events.slice(0, 1) })
+    await bench.restart()
+    const found = (await all(bench.store.read('job'))).flat()
+    expect(found.map(({ data }) => (data as { payload: unknown }).payload)).toEqual(payloads)
+    expect(verifyChain(JSON.parse(JSON.stringify(found)))).toBeUndefined()
+    expect(await all(bench.store.verify())).toEqual([])
+  })
+
   test('a history can be exported and checked elsewhere; a change in it is found', async () => {
     await bench.create('job', 5)
     const lines = (await all(bench.store.read('job'))).flat().map((event) => JSON.stringify(event))

@@ -1,6 +1,7 @@
 import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
+import type { NewEvent } from '../../src/event/event.ts'
 import type { JobStore } from '../../src/store/store.ts'
 import { all, eventsOf } from '../../src/testing/job-store-bench.ts'
 
@@ -35,11 +36,16 @@ export async function commitNumber(store: JobStore, n: number, jobs = 5): Promis
     lease: { jobId, epoch: 1 },
     expectedSeq: turn * 2,
     ...(turn === 0 && { create: { agent: 'agent', priority: n % 10 } }),
-    events: eventsOf(jobId, turn * 2, 2),
+    events: eventsOf(jobId, turn * 2, 2).map((event, nth) => (n % 7 === 3 && nth === 1 ? withLarge(event, n) : event)),
     timers: { set: [{ id: `timer-${turn}`, dueAt: 1000 + n }], clear: turn > 2 ? [`timer-${turn - 2}`] : [] },
     ...(turn % 4 === 3 && { snapshot: { seq: turn, machine: 'machine', state: { turn } } }),
     ...(turn > 1 && { acks: [`message-${turn - 1}`] }),
   })
+}
+
+/** Data that a store keeps apart from its event. */
+function withLarge(event: NewEvent, n: number): NewEvent {
+  return { ...event, data: { name: 'n', message: `m${n}`, payload: `large ${n % 3} `.repeat(1_500) } } as NewEvent
 }
 
 /** Everything that can be read from a store, part by part; a part that is refused is the code of the error. */

@@ -117,6 +117,12 @@ describe('calls', () => {
     expect(job.getSnapshot().pending).toEqual([])
     await runtime.advance(1_000)
     expect(job.getSnapshot().matches('off')).toBe(true)
+    const types = (await historyOf(job)).map(({ type }) => type)
+    expect(types.slice(types.indexOf('signal.received'))).toEqual([
+      'signal.received',
+      'node.withdrawn',
+      'node.withdrawn',
+    ])
   })
 })
 
