@@ -1,5 +1,5 @@
 import type { EventBody, NewEvent } from '../event/event.ts'
-import { cut, durationText, jsonText, timeText } from './text.ts'
+import { cut, durationText, jsonText, plural, timeText } from './text.ts'
 
 /** What an event says beyond its type, in a line for people. */
 export function eventText({ type, data }: NewEvent): string {
@@ -10,7 +10,7 @@ export function eventText({ type, data }: NewEvent): string {
       return data.round === 1 ? data.planner : `${data.planner}, round ${data.round}`
     case 'plan.adopted':
     case 'plan.revised':
-      return `${nodeCount(data.graph)} nodes, hash ${data.hash.slice(0, 12)}`
+      return `${plural(nodeCount(data.graph), 'node')}, hash ${data.hash.slice(0, 12)}`
     case 'signal.received':
       return `${data.name} ${short(data.payload)}`
     case 'timer.armed':
