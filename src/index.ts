@@ -8,6 +8,7 @@ export {
   type ErrorCode,
   type Issue,
   isAetherisError,
+  OutcomeUnknownError,
   RetryableError,
   TerminalError,
 } from './base/error.ts'

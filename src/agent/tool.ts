@@ -4,6 +4,7 @@ import type { Json } from '../base/json.ts'
 import { limits } from '../base/limits.ts'
 import { type ApprovalPolicy, approvalSchema } from '../event/approval.ts'
 import { type EffectClass, effectClass } from '../event/event.ts'
+import type { ModelUsage } from '../event/spending.ts'
 import { type RetryPolicy, retrySchema } from '../graph/graph.ts'
 
 /** What a tool is given beside its input. */
@@ -27,8 +28,21 @@ export interface ToolContext {
   progress(data: Json): void
   /** What the attempt before reported last. */
   readonly lastProgress: Json | undefined
-  /** Counts `units` against the budget of the job, whatever becomes of the attempt. A whole number from 0. */
-  charge(units: number): void
+  /**
+   * Passes on a piece of text that the attempt makes, such as the tokens of a model, to those who watch the job now
+   * (`JobHandle.stream`). Kept in memory until the attempt ends; the history has only its output.
+   */
+  emit(text: string): void
+  /**
+   * Counts against the budget of the job, whatever becomes of the attempt: units of your choice, a whole number from 0,
+   * or what a model has used.
+   */
+  charge(spent: number | ModelUsage): void
+  /**
+   * Says that the call goes on elsewhere, known there as `task`. Resolves when that is durable. From then on nobody
+   * calls `run` again for it: after a crash or a timeout the tool's `poll` is asked what has become of the task.
+   */
+  submitted(task: Json): Promise<void>
   /** Who agreed to this call, and which option they took. */
   readonly approval: { option: string; by: string | undefined } | undefined
 }
@@ -48,6 +62,7 @@ export type ToolApproval<I> = 'always' | (ApprovalPolicy & { when?: (input: I) =
 /** A typed function that a job may call. Made by {@link tool}. */
 export interface Tool<I extends z.ZodType = z.ZodType, O extends z.ZodType = z.ZodType> {
   readonly name: string
+  readonly description: string | undefined
   readonly input: I
   readonly output: O
   readonly effect: EffectClass
@@ -57,6 +72,8 @@ export interface Tool<I extends z.ZodType = z.ZodType, O extends z.ZodType = z.Z
   readonly approval: ToolApproval<z.output<I>> | undefined
   run(input: z.output<I>, context: ToolContext): z.input<O> | Promise<z.input<O>>
   readonly reconcile: ToolOptions<I, O>['reconcile']
+  readonly poll: ToolOptions<I, O>['poll']
+  readonly summarize: ToolOptions<I, O>['summarize']
 }
 
 /** A tool of whatever types. */
@@ -65,6 +82,8 @@ export type AnyTool = Tool<any, any>
 
 export interface ToolOptions<I extends z.ZodType, O extends z.ZodType> {
   name: string
+  /** What it does, for whoever chooses among tools: a model, a planner, a person. */
+  description?: string
   /** Schema of the input. The parsed value is what `run` gets. */
   input: I
   /** Schema of the output. The parsed value is what the history keeps. */
@@ -91,6 +110,16 @@ export interface ToolOptions<I extends z.ZodType, O extends z.ZodType> {
     input: z.output<I>,
     context: Pick<ToolContext, 'jobId' | 'effect' | 'attempt' | 'idempotencyKey' | 'abortSignal'>,
   ): Reconciled<z.input<O>> | Promise<Reconciled<z.input<O>>>
+  /**
+   * Goes on with a call that was submitted, as `run` would have: waits for the task and gives its output. An attempt
+   * like any other, made after a crash, a retry or a person's `again`.
+   */
+  poll?(task: Json, input: z.output<I>, context: ToolContext): z.input<O> | Promise<z.input<O>>
+  /**
+   * What the history keeps of the input, where that is large and follows from the rest of it, such as a conversation.
+   * Pure; has to tell different inputs apart (by a digest), since replay compares it. Default: all of it.
+   */
+  summarize?(input: Json): Json
 }
 
 const aFunction = z.custom<() => unknown>((value) => typeof value === 'function', 'expected a function')
@@ -98,6 +127,7 @@ const spanMs = z.int().min(1).max(limits.delayMsMax).optional()
 
 const optionsSchema = z.object({
   name: z.string().min(1).max(limits.idCharactersMax),
+  description: z.string().optional(),
   effect: effectClass.default('once'),
   retry: retrySchema.default({}),
   timeoutMs: spanMs,
@@ -105,6 +135,8 @@ const optionsSchema = z.object({
   approval: z.union([z.literal('always'), approvalSchema.extend({ when: aFunction.optional() })]).optional(),
   run: aFunction,
   reconcile: aFunction.optional(),
+  poll: aFunction.optional(),
+  summarize: aFunction.optional(),
 })
 
 /**
@@ -119,9 +151,17 @@ export function tool<I extends z.ZodType, O extends z.ZodType>(options: ToolOpti
       `Tool ${JSON.stringify(options?.name)} is not valid: ${z.prettifyError(parsed.error)}`,
     )
   }
-  const { name, effect, retry, timeoutMs, heartbeatMs } = parsed.data
-  const { input, output, approval, run, reconcile } = options
-  return Object.freeze({ name, effect, retry, timeoutMs, heartbeatMs, input, output, approval, run, reconcile })
+  const { name, description, effect, retry, timeoutMs, heartbeatMs } = parsed.data
+  const { input, output, approval, run, reconcile, poll, summarize } = options
+  return Object.freeze({
+    ...{ name, description, effect, retry, timeoutMs, heartbeatMs },
+    ...{ input, output, approval, run, reconcile, poll, summarize },
+  })
+}
+
+/** What the history keeps of a call's input: all of it, unless the tool sums it up. */
+export function recordedInput(tool: AnyTool | undefined, input: Json): Json {
+  return tool?.summarize === undefined ? input : tool.summarize(input)
 }
 
 /** What somebody has to agree to before a call with this input, or undefined where nobody has to. */

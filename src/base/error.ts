@@ -107,6 +107,14 @@ export class RetryableError extends Error {
   }
 }
 
+/**
+ * Thrown by a tool that cannot know whether its call took effect: the connection broke after the request was sent, the
+ * answer never came. A `once` call is then not repeated by itself; others are, by their retry policy.
+ */
+export class OutcomeUnknownError extends Error {
+  override readonly name: string = 'OutcomeUnknownError'
+}
+
 /** An error as it is kept in a history: plain data, bounded in size. */
 export interface ErrorData {
   name: string

@@ -24,6 +24,8 @@ export const limits = {
   attemptsMax: 1_000,
   /** Characters of a job id, message id, signal or tool name. */
   idCharactersMax: 128,
+  /** Characters that one attempt may emit. */
+  emittedCharactersMax: 16 * 1024 * 1024,
   /** Eventless transitions in one step of a hand-written machine. */
   microstepsMax: 10_000,
 } as const

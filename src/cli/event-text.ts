@@ -60,6 +60,8 @@ function nodeText({ type, data }: NodeEvent): string {
       return `${data.effect}: ${data.tool} (${data.class}) ${short(data.input)}`
     case 'node.attempted':
       return `${data.effect}: attempt ${data.attempt}, ${attemptCauses[data.cause]}`
+    case 'node.submitted':
+      return `${data.effect}: goes on elsewhere as ${short(data.task)}`
     case 'node.progressed':
       return `${data.effect}: ${short(data.progress)}`
     case 'node.retried':

@@ -10,10 +10,14 @@ export const budgetSchema = z.strictObject({
   wallMs: z.int().min(1).optional(),
   /** What its tools have charged, in units of the agent's choice. */
   cost: z.int().min(1).optional(),
+  /** Tokens of models, in and out. */
+  tokens: z.int().min(1).optional(),
+  /** What models have cost, in millionths of a unit of the price table's currency. */
+  microUnits: z.int().min(1).optional(),
 })
 export type Budget = z.infer<typeof budgetSchema>
 
-export const budgetLimit = z.enum(['steps', 'toolCalls', 'wallMs', 'cost'])
+export const budgetLimit = z.enum(['steps', 'toolCalls', 'wallMs', 'cost', 'tokens', 'microUnits'])
 export type BudgetLimit = z.infer<typeof budgetLimit>
 
 /** What a job has used up. */
@@ -21,4 +25,6 @@ export interface Usage {
   steps: number
   toolCalls: number
   cost: number
+  tokens: number
+  microUnits: number
 }

@@ -3,6 +3,7 @@ import { AetherisError } from '../base/error.ts'
 import type { Json } from '../base/json.ts'
 import { approvalSchema, verdict } from './approval.ts'
 import { budgetLimit, budgetSchema } from './budget.ts'
+import { spendingFields } from './spending.ts'
 
 /**
  * The facts of a job's history: one schema a type, past tense, dotted.
@@ -17,14 +18,12 @@ const id = z.string().min(1)
 const count = z.int().min(0)
 const error = z.strictObject({ name: z.string(), message: z.string(), code: z.string().optional() })
 const who = { by: z.string().optional(), reason: z.string().optional() }
-/** What an attempt has cost, in the units of the agent. */
-const cost = count.optional()
 
 /** Why an attempt was made: after a failure, after a crash, or since the one before is known to have done nothing. */
 const attemptCause = z.enum(['retry', 'recovery', 'resolved'])
 
 /** Why nobody knows how an attempt ended. */
-const unknownReason = z.enum(['crash', 'timeout', 'cancelled'])
+const unknownReason = z.enum(['crash', 'timeout', 'cancelled', 'lost'])
 
 const timerPurpose = z.enum(['sleep', 'timeout', 'retry', 'deadline', 'approval', 'escalation', 'grace', 'budget'])
 /** What a timer is for. */
@@ -51,11 +50,11 @@ export const eventData = {
     /** How long a job that is ending waits for what is under way. */
     graceMs: count,
   }),
-  'plan.adopted': z.strictObject({ graph: json, hash: z.string() }),
-  'plan.revised': z.strictObject({ graph: json, hash: z.string(), round: count }),
+  'plan.adopted': z.strictObject({ graph: json, hash: z.string(), ...spendingFields }),
+  'plan.revised': z.strictObject({ graph: json, hash: z.string(), round: count, ...spendingFields }),
   'plan.revision_requested': z.strictObject(who),
-  'node.completed': z.strictObject({ effect: id, attempt: count, output: json, cost }),
-  'node.failed': z.strictObject({ effect: id, attempt: count, error, cost }),
+  'node.completed': z.strictObject({ effect: id, attempt: count, output: json, ...spendingFields }),
+  'node.failed': z.strictObject({ effect: id, attempt: count, error, ...spendingFields }),
   'signal.received': z.strictObject({ name: id, payload: json, message: id }),
   'timer.fired': z.strictObject({ timer: id }),
   'job.paused': z.strictObject(who),
@@ -71,7 +70,7 @@ export const eventData = {
   'node.waiting': z.strictObject({ effect: id, signal: id }),
   'node.withdrawn': z.strictObject({ effect: id }),
   /** Also an input, where what was under way has stopped. */
-  'node.cancelled': z.strictObject({ effect: id, attempt: count, cost }),
+  'node.cancelled': z.strictObject({ effect: id, attempt: count, ...spendingFields }),
   /** Without an effect it is the job's own. */
   'timer.armed': z.strictObject({ timer: id, effect: id.optional(), purpose: timerPurpose, dueAt: count }),
   'compensation.started': z.strictObject({ effects: z.array(id) }),
@@ -89,9 +88,17 @@ export const eventData = {
     reconciles: z.literal(true).optional(),
   }),
   'node.attempted': z.strictObject({ effect: id, attempt: count, cause: attemptCause }),
+  /** The call goes on elsewhere, known there as `task`. */
+  'node.submitted': z.strictObject({ effect: id, attempt: count, task: json }),
   'node.progressed': z.strictObject({ effect: id, attempt: count, progress: json }),
-  'node.retried': z.strictObject({ effect: id, attempt: count, error, delayMs: count, cost }),
-  'node.outcome_unknown': z.strictObject({ effect: id, attempt: count, reason: unknownReason, cost }),
+  'node.retried': z.strictObject({ effect: id, attempt: count, error, delayMs: count, ...spendingFields }),
+  'node.outcome_unknown': z.strictObject({
+    effect: id,
+    attempt: count,
+    reason: unknownReason,
+    error: error.optional(),
+    ...spendingFields,
+  }),
   'node.reconciled': z.strictObject({
     effect: id,
     attempt: count,

@@ -60,6 +60,8 @@ export interface Effect {
   approval?: Approval
   /** What the last attempt reported of itself. */
   progress?: Json
+  /** What the call is known as elsewhere, where it was submitted. */
+  task?: Json
   /** The job that it started. */
   childId?: string
 }

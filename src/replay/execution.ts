@@ -1,7 +1,8 @@
-import { canonical, firstDifference, type Json } from '../base/json.ts'
+import { canonical, firstDifference, type Json, toJson } from '../base/json.ts'
 import type { JobActor } from '../compile/actor.ts'
 import type { Budget, Usage } from '../event/budget.ts'
 import { type EventBody, type EventData, endTypes, type NewEvent } from '../event/event.ts'
+import type { Spending } from '../event/spending.ts'
 import type { TaskGraph } from '../graph/graph.ts'
 import type { Effect, Timer } from './effect.ts'
 import { applyInput } from './inputs.ts'
@@ -221,8 +222,17 @@ export class Execution {
     }
     const impossible = this.misfit(event)
     if (impossible !== undefined) return { seq, path: impossible, recorded: event.data, replayed: undefined }
+    const otherwise = this.asksOtherwise(event)
+    if (otherwise !== undefined) return otherwise
     this.apply(event)
     return differs(seq, ['state'], event.state, this.value)
+  }
+
+  /** A call that was begun with something else than the machine asks for now. */
+  private asksOtherwise({ type, data }: NewEvent): Divergence | undefined {
+    const effect = type === 'node.started' ? this.effects.get(data.effect) : undefined
+    if (type !== 'node.started' || effect === undefined) return undefined
+    return differs(this.seq, ['data', 'input'], data.input, toJson(this.state.recorded(effect), 'An input'))
   }
 
   /** A recorded event that refers to something the replayed job does not have. */
@@ -254,7 +264,7 @@ export class Execution {
       const kind = this.effects.get(data.effect)?.kind
       if (kind === 'call' || kind === 'promise') usage.toolCalls += 1
     }
-    if ('cost' in data && data.cost !== undefined) usage.cost += data.cost
+    if ('cost' in data || 'usage' in data) spend(usage, data)
   }
 
   /** All of it as JSON, from which {@link Execution.restore} goes on. */
@@ -270,6 +280,14 @@ export class Execution {
     plan?: { graph: Json; hash: string },
   ): Execution {
     return new Execution(programs, FoldState.restore(programs, state, created, plan))
+  }
+}
+
+function spend(total: Usage, { cost = 0, usage = [] }: Spending): void {
+  total.cost += cost
+  for (const { inputTokens, outputTokens, price } of usage) {
+    total.tokens += inputTokens + outputTokens
+    total.microUnits += price?.microUnits ?? 0
   }
 }
 

@@ -20,6 +20,8 @@ export function applyNote(state: FoldState, event: NewEvent): void {
       pending.change(effect, at, { status: 'started', attempt, isResolved: false, isReconciled: false, cause: seq })
       return
     }
+    case 'node.submitted':
+      return pending.change(event.data.effect, at, { task: event.data.task })
     case 'node.progressed':
       return pending.change(event.data.effect, at, { progress: event.data.progress })
     case 'node.retried':
@@ -72,7 +74,7 @@ function answered(event: Extract<NewEvent, { type: 'node.reconciled' | 'node.res
     state.announce({ type: 'node.failed', data: { effect, attempt, error: error ?? unnamed } })
   } else if (pending.effects.get(effect)?.isHalted)
     state.announce({ type: 'node.cancelled', data: { effect, attempt } })
-  else pending.change(effect, event.at, { status: 'ready', isResolved: true })
+  else pending.change(effect, event.at, { status: 'ready', isResolved: true, task: undefined })
 }
 
 function requested(
@@ -119,7 +121,8 @@ function interrupted(at: number, state: FoldState): void {
   for (const effect of pending.effects.values()) {
     const { id, attempt } = effect
     if (effect.status !== 'started') continue
-    if (effect.class === 'once')
+    // A call that goes on elsewhere has lost nothing: whoever takes over asks for it.
+    if (effect.class === 'once' && effect.task === undefined)
       state.announce({ type: 'node.outcome_unknown', data: { effect: id, attempt, reason: 'crash' } })
     else if (effect.isHalted) state.announce({ type: 'node.cancelled', data: { effect: id, attempt } })
     else pending.change(id, at, { status: 'interrupted', cause: seq })

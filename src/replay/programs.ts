@@ -1,4 +1,5 @@
 import type { AnyAgent } from '../agent/agent.ts'
+import { recordedInput } from '../agent/tool.ts'
 import type { Program } from '../compile/actor.ts'
 import { machineOf } from '../compile/hydrate.ts'
 import type { Programs } from './state.ts'
@@ -16,6 +17,7 @@ export function programsOf(agents: ReadonlyMap<string, AnyAgent>): Programs {
       compiled: true,
     }),
     ofMachine: (name) => agents.get(name)?.program,
+    recorded: (agent, { tool, input }) => recordedInput(agents.get(agent)?.tools.get(tool), input),
   }
 }
 

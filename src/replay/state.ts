@@ -4,7 +4,7 @@ import { JobActor, type Program } from '../compile/actor.ts'
 import type { Budget, BudgetLimit, Usage } from '../event/budget.ts'
 import type { EventBody, EventData } from '../event/event.ts'
 import type { TaskGraph } from '../graph/graph.ts'
-import type { Timer } from './effect.ts'
+import type { CallInput, Effect, SpawnInput, Timer } from './effect.ts'
 import { Orphans } from './orphans.ts'
 import { Pending, type PersistedPending } from './pending.ts'
 import { remaining } from './rerun.ts'
@@ -14,6 +14,8 @@ import { Signals } from './signals.ts'
 export interface Programs {
   ofPlan(graph: TaskGraph, hash: string): Program
   ofMachine(agent: string): Program | undefined
+  /** What the history keeps of what a call is given. */
+  recorded(agent: string, call: CallInput): Json
 }
 
 /** What the machine of a job announces, and the seq of the event that made it so. */
@@ -55,7 +57,7 @@ export class FoldState {
   created: EventData<'job.created'> | undefined
   createdAt = 0
   budget: Budget = {}
-  readonly usage: Usage = { steps: 0, toolCalls: 0, cost: 0 }
+  readonly usage: Usage = { steps: 0, toolCalls: 0, cost: 0, tokens: 0, microUnits: 0 }
   /** How long the job waits for what is under way when it ends. */
   graceMs = 0
   held: Held | undefined
@@ -77,6 +79,14 @@ export class FoldState {
     const timer = this.pending.nextTimer()
     const data = { timer, purpose, dueAt, ...(effect === undefined ? {} : { effect }) }
     this.announce({ type: 'timer.armed', data })
+  }
+
+  /** What the history keeps of what an effect is given. */
+  recorded({ kind, input }: Effect): Json {
+    if (kind === 'plan') return null
+    if (kind === 'spawn') return (input as SpawnInput).input
+    if (kind !== 'call') return (input ?? null) as Json
+    return this.programs.recorded(this.created?.agent ?? '', input as CallInput)
   }
 
   settle(id: string, outcome: Parameters<JobActor['settle']>[1]): void {

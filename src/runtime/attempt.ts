@@ -2,6 +2,8 @@ import type { ToolContext } from '../agent/tool.ts'
 import type { Clock } from '../base/clock.ts'
 import { AetherisError, toErrorData } from '../base/error.ts'
 import { type Json, toJson } from '../base/json.ts'
+import { limits } from '../base/limits.ts'
+import { type ModelUsage, modelUsageSchema, type Spending, spent } from '../event/spending.ts'
 import { type AttemptResult, failureOf, type Performance } from './perform.ts'
 
 /**
@@ -15,6 +17,10 @@ export interface AttemptHost {
   readonly clock: Clock
   /** The attempt says how far it is. `isKept`: it is time to keep that. */
   progressed(data: Json, isKept: boolean): void
+  /** It has made a piece of text, which begins at `offset` of all that it made. */
+  emitted(offset: number, text: string): void
+  /** It goes on elsewhere. Resolves when that is durable. */
+  submitted(task: Json): Promise<void>
   /** It came back after all, when its result was given already. */
   late(result: AttemptResult): void
 }
@@ -24,30 +30,47 @@ export type AttemptContext = Pick<
   'jobId' | 'effect' | 'attempt' | 'idempotencyKey' | 'lastProgress' | 'approval'
 >
 
+/** What an attempt begins with. */
+export interface AttemptStart {
+  context: AttemptContext
+  /** Where the call was submitted by an attempt before: what to ask about. */
+  task: Json | undefined
+}
+
 /** How often the progress of an attempt is kept, at most. */
 const keepEveryMs = 1_000
 
 export class Attempt {
   private readonly performance: Performance
-  private readonly context: AttemptContext
+  private readonly start: AttemptStart
   private readonly host: AttemptHost
   private readonly abort = new AbortController()
   private readonly ends: { early: (result: AttemptResult) => void } = { early: () => {} }
-  private cost = 0
+  private spending: Spending = {}
+  private made = ''
   private hasResult = false
   private keptAt = Number.NEGATIVE_INFINITY
   private unkept: Json | undefined
   private beat = () => {}
 
-  constructor(performance: Performance, context: AttemptContext, host: AttemptHost) {
+  constructor(performance: Performance, start: AttemptStart, host: AttemptHost) {
     this.performance = performance
-    this.context = context
+    this.start = start
     this.host = host
   }
 
+  get number(): number {
+    return this.start.context.attempt
+  }
+
   /** What it has charged so far. */
-  get charged(): number {
-    return this.cost
+  get spent(): Spending {
+    return this.spending
+  }
+
+  /** The text that it has made so far. */
+  get text(): string {
+    return this.made
   }
 
   /** What it reported last, where that was not kept. */
@@ -89,12 +112,14 @@ export class Attempt {
     const { signal: abortSignal } = this.abort
     try {
       await undefined // a tool that throws at once, and one that never gives way, are as good as others
-      return await this.performance.run({
-        ...this.context,
-        abortSignal,
-        progress: (data) => this.progress(data),
-        charge: (units) => this.charge(units),
-      })
+      const { context, task } = this.start
+      const tells = {
+        progress: (data: Json) => this.progress(data),
+        emit: (text: string) => this.emit(text),
+        charge: (charged: number | ModelUsage) => this.charge(charged),
+        submitted: (made: Json) => this.submitted(made),
+      }
+      return await this.performance.run({ ...context, abortSignal, ...tells }, task)
     } catch (thrown) {
       return abortSignal.aborted && thrown === abortSignal.reason ? { type: 'stopped' } : failureOf(thrown)
     }
@@ -111,12 +136,39 @@ export class Attempt {
     this.host.progressed(json, isKept)
   }
 
-  private charge(units: number): void {
-    if (!Number.isSafeInteger(units) || units < 0) {
-      const message = `${this.performance.name} charged ${String(units)}; a cost is a whole number from 0.`
+  private emit(text: string): void {
+    if (this.hasResult) return
+    const offset = this.made.length
+    if (offset + text.length > limits.emittedCharactersMax) {
+      const message = `${this.performance.name} emits more than ${limits.emittedCharactersMax} characters.`
+      throw new AetherisError('LIMIT_EXCEEDED', message)
+    }
+    this.beat()
+    this.made += text
+    this.host.emitted(offset, text)
+  }
+
+  private charge(charged: number | ModelUsage): void {
+    const isValid =
+      typeof charged === 'number'
+        ? Number.isSafeInteger(charged) && charged >= 0
+        : modelUsageSchema.safeParse(charged).success
+    if (!isValid) {
+      const message = `${this.performance.name} charged ${JSON.stringify(charged)}; it has to be a whole number from 0, or the usage of a model.`
       throw new AetherisError('INPUT_INVALID', message)
     }
-    if (!this.hasResult) this.cost += units
+    if (!this.hasResult) this.spending = spent(this.spending, charged)
+  }
+
+  private async submitted(task: Json): Promise<void> {
+    const { name, polls } = this.performance
+    if (!polls) {
+      const message = `${name} submits a task but has no \`poll\`, which asks what has become of it.`
+      throw new AetherisError('AGENT_INVALID', message)
+    }
+    const json = toJson(task, `The task of ${name}`, 'INPUT_INVALID')
+    if (this.hasResult) throw new AetherisError('COMMAND_REFUSED', `Nobody waits for this attempt of ${name} any more.`)
+    await this.host.submitted(json)
   }
 
   /** Ends the attempt when it takes too long, or is silent for too long. */
@@ -125,7 +177,7 @@ export class Attempt {
     const { clock } = this.host
     const fail = (message: string) => () => {
       const error = new AetherisError('TOOL_TIMEOUT', message)
-      this.ends.early({ type: 'timedOut', error: toErrorData(error) })
+      this.ends.early({ type: 'unknown', reason: 'timeout', error: toErrorData(error) })
       this.abort.abort(error)
     }
     const clears: (() => void)[] = []

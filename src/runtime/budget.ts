@@ -1,4 +1,4 @@
-import type { BudgetLimit } from '../event/budget.ts'
+import { type BudgetLimit, budgetLimit } from '../event/budget.ts'
 import type { Effect } from '../replay/effect.ts'
 import type { Execution } from '../replay/execution.ts'
 
@@ -10,14 +10,13 @@ export function overBudget(
 ): { limit: BudgetLimit; max: number; used: number } | undefined {
   // What a job does to end properly is not held up.
   if (isEnding) return undefined
-  const calls = kind === 'call' || kind === 'promise' ? usage.toolCalls : 0
+  const isCall = kind === 'call' || kind === 'promise'
   const used: Record<BudgetLimit, number> = {
-    steps: usage.steps,
-    toolCalls: calls,
+    ...usage,
+    toolCalls: isCall ? usage.toolCalls : 0,
     wallMs: now - createdAt,
-    cost: usage.cost,
   }
-  for (const limit of ['steps', 'toolCalls', 'wallMs', 'cost'] as const) {
+  for (const limit of budgetLimit.options) {
     const max = budget[limit]
     if (max !== undefined && used[limit] >= max) return { limit, max, used: used[limit] }
   }

@@ -1,11 +1,12 @@
 import type { Clock } from '../base/clock.ts'
-import { toErrorData } from '../base/error.ts'
+import { type AetherisError, toErrorData } from '../base/error.ts'
 import type { Json } from '../base/json.ts'
 import type { Effect } from '../replay/effect.ts'
 import type { Slots } from '../scheduler/slots.ts'
 import { Attempt } from './attempt.ts'
 import type { Input, Progress, Reconciliation } from './input.ts'
 import type { AttemptResult, Performance } from './perform.ts'
+import type { TextPiece } from './stream.ts'
 
 /**
  * The calls of one job that are under way in this process: attempts, and questions how an attempt had ended.
@@ -21,6 +22,7 @@ export interface CallsHost {
   /** Something has come of a call. Also called for what comes late, after the job was parked. */
   tell(input: Input): void
   progressed(effect: string, progress: Json): void
+  emitted(piece: TextPiece): void
 }
 
 export class Calls {
@@ -40,27 +42,41 @@ export class Calls {
     return this.attempts.size
   }
 
+  /** What the attempts under way have made so far. */
+  get texts(): TextPiece[] {
+    return [...this.attempts].flatMap(([effect, { number: attempt, text }]) =>
+      text === '' ? [] : [{ effect, attempt, offset: 0, text }],
+    )
+  }
+
   isAsking(effect: string): boolean {
     return this.questions.has(effect)
   }
 
   /** Makes the attempt that was just recorded. Its slot was taken before. */
   perform(effect: Effect): void {
-    const { id, attempt: number, progress, approval } = effect
+    const { id, attempt: number, progress, approval, task } = effect
     const tell = (result: AttemptResult) => {
-      const { charged: cost, lastProgress } = attempt
-      this.host.tell({ type: 'outcome', effect: id, attempt: number, result, cost, progress: lastProgress })
+      const { spent, lastProgress: progress } = attempt
+      this.host.tell({ type: 'outcome', effect: id, attempt: number, result, spent, progress })
     }
     const context = {
       ...this.contextOf(effect),
       lastProgress: progress,
       approval: approval?.option === undefined ? undefined : { option: approval.option, by: approval.by },
     }
-    const attempt = new Attempt(this.host.performance(effect), context, {
-      clock: this.host.clock,
-      progressed: (data, isKept) => this.progressed({ effect: id, attempt: number, progress: data }, isKept),
-      late: tell,
-    })
+    const made = { effect: id, attempt: number }
+    const attempt = new Attempt(
+      this.host.performance(effect),
+      { context, task },
+      {
+        clock: this.host.clock,
+        progressed: (data, isKept) => this.progressed({ ...made, progress: data }, isKept),
+        emitted: (offset, text) => this.host.emitted({ ...made, offset, text }),
+        submitted: (task) => this.submitted({ ...made, task }),
+        late: tell,
+      },
+    )
     this.attempts.set(id, attempt)
     void attempt.run().then((result) => {
       if (this.attempts.get(id) === attempt) this.attempts.delete(id)
@@ -103,6 +119,13 @@ export class Calls {
   private contextOf({ id, attempt }: Effect) {
     const { jobId } = this.host
     return { jobId, effect: id, attempt, idempotencyKey: `${jobId}/${id}` }
+  }
+
+  private submitted(made: { effect: string; attempt: number; task: Json }): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const done = (error?: AetherisError) => (error === undefined ? resolve() : reject(error))
+      this.host.tell({ type: 'submitted', ...made, done })
+    })
   }
 
   private progressed(progress: Progress, isKept: boolean): void {

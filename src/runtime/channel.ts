@@ -1,5 +1,6 @@
 import type { Json } from '../base/json.ts'
 import type { JobSnapshot } from '../replay/job-snapshot.ts'
+import { type TextPiece, Watch } from './stream.ts'
 
 /** Whoever listens to a job: XState's observer shape. */
 export interface JobObserver<Output = unknown> {
@@ -18,6 +19,7 @@ export class Channel {
   problem: unknown
   private readonly observers = new Set<JobObserver>()
   private readonly wakers = new Set<() => void>()
+  private readonly watches = new Set<Watch>()
   private readonly onUse: (channel: Channel, inUse: boolean) => void
 
   constructor(jobId: string, snapshot: JobSnapshot, onUse: (channel: Channel, inUse: boolean) => void) {
@@ -27,7 +29,7 @@ export class Channel {
   }
 
   get inUse(): boolean {
-    return this.observers.size + this.wakers.size > 0
+    return this.observers.size + this.wakers.size + this.watches.size > 0
   }
 
   subscribe(observer: JobObserver): () => void {
@@ -61,6 +63,25 @@ export class Channel {
 
   progress(effect: string, data: Json): void {
     for (const observer of [...this.observers]) observer.progress?.({ effect, data })
+    for (const watch of this.watches) watch.progress(this.snapshot.seq, effect, data)
+  }
+
+  emit(piece: TextPiece): void {
+    for (const watch of this.watches) watch.text(this.snapshot.seq, piece)
+  }
+
+  /** Collects what attempts make from now on, after `made` before; until {@link Channel.unwatch}. */
+  watch(made: readonly TextPiece[]): Watch {
+    const watch = new Watch()
+    for (const piece of made) watch.text(this.snapshot.seq, piece)
+    this.watches.add(watch)
+    this.onUse(this, true)
+    return watch
+  }
+
+  unwatch(watch: Watch): void {
+    this.watches.delete(watch)
+    this.onUse(this, this.inUse)
   }
 
   /** Tells everybody that no more will come. */
@@ -82,6 +103,7 @@ export class Channel {
   private wake(): void {
     for (const resolve of this.wakers) resolve()
     this.wakers.clear()
+    for (const watch of this.watches) watch.published()
     this.onUse(this, this.inUse)
   }
 }

@@ -2,6 +2,7 @@ import type { AetherisError } from '../base/error.ts'
 import type { Json } from '../base/json.ts'
 import type { Command } from '../event/command.ts'
 import type { EventData } from '../event/event.ts'
+import type { Spending } from '../event/spending.ts'
 import type { AttemptResult } from './perform.ts'
 
 /** Something that has come in for a job, on its way to its runner. */
@@ -11,12 +12,14 @@ export type Input =
       effect: string
       attempt: number
       result: AttemptResult
-      cost: number
+      spent: Spending
       /** What it had reported last, where that was not kept. */
       progress: Json | undefined
     }
   | { type: 'reconciled'; effect: string; attempt: number; answer: Reconciliation }
   | ({ type: 'progress' } & Progress)
+  /** The attempt waits until it is durable that its call goes on elsewhere. */
+  | { type: 'submitted'; effect: string; attempt: number; task: Json; done: (error?: AetherisError) => void }
   /** For a job that has ended, whose inbox is closed. */
   | { type: 'command'; command: Command; done: (error?: AetherisError) => void }
   /** There may be messages. */

@@ -11,6 +11,7 @@ import type { JobSnapshot } from '../replay/job-snapshot.ts'
 import { type Reason, why } from '../replay/why.ts'
 import type { Channel, JobObserver } from './channel.ts'
 import { pendingOf } from './commands.ts'
+import { Place, type StreamOptions, type StreamPart, type TextPiece } from './stream.ts'
 
 export interface SendOptions {
   /** Sending with an id again has no second effect. Default: a new id. */
@@ -54,6 +55,7 @@ export interface HandleHost {
   command<K extends CommandKind>(handle: JobHandle, kind: K, body: CommandBody<K>, id?: string): Promise<void>
   read(jobId: string, from: number): AsyncIterable<JobEvent[]>
   unread(jobId: string): Promise<number>
+  textsOf(jobId: string): readonly TextPiece[]
   readonly closed: boolean
 }
 
@@ -245,6 +247,43 @@ export class JobHandle<A extends AnyAgent = AnyAgent> {
       if (more === undefined || ended || this.host.closed) return
       await more
       if (this.channel.problem !== undefined && !this.host.closed) throw this.channel.problem
+    }
+  }
+
+  /**
+   * The events of the job as they become durable, and between them the text and the progress of its attempts as they
+   * come, until the job ends. Only events are kept: whoever comes again goes on, with `after`, where they were.
+   * @throws AetherisError INPUT_INVALID; STORE_CORRUPT; why the job cannot go on here.
+   */
+  async *stream({ after }: StreamOptions = {}): AsyncGenerator<StreamPart, void, void> {
+    const place = Place.after(after)
+    const watch = this.channel.watch(this.host.textsOf(this.id))
+    try {
+      for (;;) {
+        const { seq, status } = this.getSnapshot()
+        for (const piece of watch.take()) {
+          yield* this.eventsUpTo(piece.seq, place)
+          const part = place.piece(piece)
+          if (part !== undefined) yield part
+        }
+        yield* this.eventsUpTo(seq, place)
+        if (status !== 'active' || this.host.closed) return
+        if (this.channel.problem !== undefined) throw this.channel.problem
+        await watch.next()
+      }
+    } finally {
+      this.channel.unwatch(watch)
+    }
+  }
+
+  /** What is read may be ahead of what is published, and of the pieces that were made before it. */
+  private async *eventsUpTo(seq: number, place: Place): AsyncGenerator<StreamPart, void, void> {
+    if (place.seq >= seq) return
+    for await (const chunk of this.host.read(this.id, place.seq)) {
+      for (const event of chunk) {
+        if (event.seq >= seq) return
+        yield place.event(event)
+      }
     }
   }
 }

@@ -2,8 +2,16 @@ import { createActor, toPromise } from 'xstate'
 import { z } from 'zod'
 import type { AnyAgent } from '../agent/agent.ts'
 import type { PlanRequest } from '../agent/planner.ts'
-import { type AnyTool, approvalOf, type Reconciled, type ToolContext } from '../agent/tool.ts'
-import { AetherisError, assert, type ErrorData, RetryableError, TerminalError, toErrorData } from '../base/error.ts'
+import { type AnyTool, approvalOf, type Reconciled, recordedInput, type ToolContext } from '../agent/tool.ts'
+import {
+  AetherisError,
+  assert,
+  type ErrorData,
+  OutcomeUnknownError,
+  RetryableError,
+  TerminalError,
+  toErrorData,
+} from '../base/error.ts'
 import { deepFreeze, type Json, toJson } from '../base/json.ts'
 import { splitPath } from '../compile/requests.ts'
 import type { ApprovalPolicy } from '../event/approval.ts'
@@ -27,8 +35,8 @@ export type AttemptResult =
   /** The job that it was to start exists. */
   | { type: 'spawned'; jobId: string }
   | { type: 'failed'; error: ErrorData; retryable: boolean; retryAfterMs?: number }
-  /** The attempt ran out of time; whether it took effect is not known. */
-  | { type: 'timedOut'; error: ErrorData }
+  /** The attempt ran out of time, or lost its connection; whether it took effect is not known. */
+  | { type: 'unknown'; reason: 'timeout' | 'lost'; error: ErrorData }
   /** It stopped since it was asked to, and has done nothing. */
   | { type: 'stopped' }
   /** It was called off, and nobody waits for what it gives. */
@@ -46,10 +54,15 @@ export interface Performance {
   input: Json
   /** What somebody has to agree to first. @throws whatever the tool's own condition throws. */
   approval(): ApprovalPolicy | undefined
-  run(context: ToolContext): Promise<AttemptResult>
+  /** `task`: what the call is known as elsewhere, where an attempt before has submitted it. */
+  run(context: ToolContext, task: Json | undefined): Promise<AttemptResult>
+  /** It can go on with a call that was submitted. */
+  polls: boolean
   /** Asks how a call ended whose outcome was lost. May throw. */
   reconcile:
-    | ((context: Omit<ToolContext, 'progress' | 'charge' | 'lastProgress' | 'approval'>) => Promise<Reconciled<Json>>)
+    | ((
+        context: Pick<ToolContext, 'jobId' | 'effect' | 'attempt' | 'idempotencyKey' | 'abortSignal'>,
+      ) => Promise<Reconciled<Json>>)
     | undefined
 }
 
@@ -82,6 +95,7 @@ const plain = {
   heartbeatMs: undefined,
   approval: () => undefined,
   reconcile: undefined,
+  polls: false,
 }
 
 function called(agent: AnyAgent, { tool: name, input, retry, timeoutMs, approval }: CallInput): Performance {
@@ -97,20 +111,29 @@ function called(agent: AnyAgent, { tool: name, input, retry, timeoutMs, approval
     retry: { ...tool.retry, ...retry },
     timeoutMs: timeoutMs ?? tool.timeoutMs,
     heartbeatMs: tool.heartbeatMs,
-    input,
+    input: recordedInput(tool, input),
+    polls: tool.poll !== undefined,
     approval() {
+      if (tool.approval === undefined && approval === undefined) return undefined
       const given = parse()
       // An input that the tool refuses is never run, so nobody needs to agree to it.
       return given.success ? (approvalOf(tool.approval, given.data) ?? approval) : undefined
     },
-    async run(context) {
+    async run(context, task) {
       const given = parse()
       if (!given.success) return failed(schemaError('INPUT_INVALID', `The input of tool "${name}"`, given.error), false)
-      const output = toolOutput(tool, await tool.run(given.data, context))
+      if (task !== undefined && tool.poll === undefined) return unpolled(name)
+      const made = task === undefined ? tool.run(given.data, context) : tool.poll?.(task, given.data, context)
+      const output = toolOutput(tool, await made)
       return 'error' in output ? failed(output.error, false) : { type: 'done', output: output.json }
     },
     reconcile: tool.reconcile && (async (context) => reconciled(tool, await tool.reconcile?.(parse().data, context))),
   }
+}
+
+function unpolled(name: string): AttemptResult {
+  const message = `Tool "${name}" has no \`poll\` any more, so nobody can ask what has become of its task.`
+  return { type: 'unknown', reason: 'lost', error: toErrorData(new AetherisError('AGENT_INVALID', message)) }
 }
 
 /** What a tool returned, checked against its schema. @throws AetherisError OUTPUT_INVALID, LIMIT_EXCEEDED */
@@ -245,6 +268,7 @@ function jsonSchema(schema: z.ZodType): Json {
 
 /** What a thrown value means. */
 export function failureOf(thrown: unknown): AttemptResult {
+  if (thrown instanceof OutcomeUnknownError) return { type: 'unknown', reason: 'lost', error: toErrorData(thrown) }
   if (thrown instanceof TerminalError || thrown instanceof AetherisError) return failed(thrown, false)
   const after = thrown instanceof RetryableError ? thrown.retryAfterMs : undefined
   return { ...failed(thrown, true), ...(after === undefined ? {} : { retryAfterMs: after }) }

@@ -12,6 +12,7 @@ import { endStatuses, type JobRow, type JobStore } from '../store/store.ts'
 import type { Input } from './input.ts'
 import { loadExecution } from './recovery.ts'
 import { Runner, type RunnerHost } from './runner.ts'
+import type { TextPiece } from './stream.ts'
 
 /**
  * The jobs that are in memory, and how they come and go.
@@ -36,6 +37,7 @@ export interface RosterOptions {
 export interface RosterHost {
   committed(runner: Runner, events: readonly NewEvent[]): void
   progressed(jobId: string, effect: string, progress: Json): void
+  emitted: RunnerHost['emitted']
   spawn: RunnerHost['spawn']
   /** The job cannot go on here. */
   stuck(jobId: string, error: unknown): void
@@ -103,6 +105,11 @@ export class Roster {
       return
     }
     this.run(new Runner(this.hostOf(agent), agent, row, execution, 0), [{ type: 'inbox' }])
+  }
+
+  /** What the attempts of a job that are under way have made so far. */
+  textsOf(jobId: string): TextPiece[] {
+    return this.runners.get(jobId)?.texts ?? []
   }
 
   timerSet(dueAt: number): void {
@@ -178,6 +185,7 @@ export class Roster {
       },
       timerSet: (dueAt) => this.timers.notice(dueAt),
       progressed: (jobId, effect, progress) => this.host.progressed(jobId, effect, progress),
+      emitted: (jobId, piece) => this.host.emitted(jobId, piece),
       parked: (runner) => this.release(runner),
       deliver: (jobId, input) => this.wake(jobId, input),
       spawn: this.host.spawn,
@@ -204,7 +212,7 @@ const carries: ReadonlySet<Input['type']> = new Set<Input['type']>(['outcome', '
 /** Whoever gave a command waits for an answer. */
 function refuseCommands(inputs: readonly Input[], reason: unknown): void {
   for (const input of inputs) {
-    if (input.type !== 'command') continue
+    if (!('done' in input)) continue
     const message = reason instanceof Error ? reason.message : String(reason)
     input.done(isAetherisError(reason) ? reason : new AetherisError('RUNTIME_CLOSED', message))
   }

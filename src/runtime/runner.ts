@@ -13,6 +13,7 @@ import { Calls } from './calls.ts'
 import { childIdOf, farewells } from './family.ts'
 import type { Input } from './input.ts'
 import { type Performance, performActions, performanceOf } from './perform.ts'
+import type { TextPiece } from './stream.ts'
 import { Turn } from './turn.ts'
 
 /**
@@ -41,6 +42,8 @@ export interface RunnerHost {
   timerSet(dueAt: number): void
   /** An attempt has reported how far it is. */
   progressed(jobId: string, effect: string, progress: Json): void
+  /** An attempt has made a piece of text. */
+  emitted(jobId: string, piece: TextPiece): void
   /** Nothing is left to do until a signal or a timer, or for ever. The runner is not used again. */
   parked(runner: Runner): void
   /** For whoever runs the job by now: this runner was parked. */
@@ -98,6 +101,7 @@ export class Runner {
       performance: (effect) => this.performance(effect),
       tell: (input) => this.told(input),
       progressed: (effect, progress) => host.progressed(row.id, effect, progress),
+      emitted: (piece) => host.emitted(row.id, piece),
     })
   }
 
@@ -105,8 +109,16 @@ export class Runner {
     return this.turning || this.calls.areUnderWay
   }
 
+  /** What the attempts under way have made so far. */
+  get texts(): TextPiece[] {
+    return this.calls.texts
+  }
+
   receive(input: Input): void {
-    if (this.stopped) return
+    if (this.stopped) {
+      if ('done' in input) input.done(letGo(this.jobId))
+      return
+    }
     this.inputs.push(input)
     if (this.turning) return
     this.turning = true
@@ -116,7 +128,7 @@ export class Runner {
   /** Lets go of the job at once; what is under way is aborted and its outcome ignored. */
   stop(reason: unknown): void {
     this.stopped = true
-    for (const input of this.inputs) if (input.type === 'command') input.done(letGo(this.jobId))
+    for (const input of this.inputs) if ('done' in input) input.done(letGo(this.jobId))
     this.inputs = []
     this.calls.dropAll(reason)
     for (const giveUp of this.waiting) giveUp()
@@ -155,14 +167,25 @@ export class Runner {
     this.returnSlots()
     while (this.waiting.size < turn.wanted) this.waitForSlot()
     this.granted += turn.perform.length
-    if (!turn.isEmpty) await this.commit(turn, expectedSeq)
+    await this.commitOf(turn, expectedSeq)
+    for (const done of turn.done) done()
     // Whoever stopped it meanwhile has taken the slots back: nothing is performed any more.
     if (this.stopped) return
     this.granted -= turn.perform.length
-    for (const done of turn.done) done()
     this.calls.callOff(this.execution.effects)
     for (const effect of turn.perform) this.calls.perform(effect)
     for (const effect of turn.ask) this.calls.ask(effect)
+  }
+
+  /** Whoever waits for what the turn was to write is told, also where that fails. */
+  private async commitOf(turn: Turn, expectedSeq: number): Promise<void> {
+    if (turn.isEmpty) return
+    try {
+      await this.commit(turn, expectedSeq)
+    } catch (error) {
+      for (const done of turn.done) done(letGo(this.jobId))
+      throw error
+    }
   }
 
   private newTurn(): Turn {

@@ -20,6 +20,7 @@ import { performActions } from './perform.ts'
 import { loadExecution } from './recovery.ts'
 import { Roster } from './roster.ts'
 import { type Runner, statusOf } from './runner.ts'
+import type { TextPiece } from './stream.ts'
 
 /** Opens a store, resumes its jobs and runs new ones: the place where all parts meet. */
 
@@ -104,6 +105,7 @@ export class Runtime implements HandleHost {
       {
         committed: (runner, events) => this.published(runner, events),
         progressed: (jobId, effect, progress) => this.channels.get(jobId)?.progress(effect, progress),
+        emitted: (jobId, piece) => this.channels.get(jobId)?.emit(piece),
         spawn: async (agent, input, { id, source }, parent) => {
           const options = { id, ...(source === undefined ? {} : { source }) }
           return (await this.start(agent, input as never, options, parent)).id
@@ -266,6 +268,11 @@ export class Runtime implements HandleHost {
   /** @internal */
   read(jobId: string, from: number): AsyncIterable<JobEvent[]> {
     return this.store.read(jobId, { from })
+  }
+
+  /** @internal */
+  textsOf(jobId: string): readonly TextPiece[] {
+    return this.roster.textsOf(jobId)
   }
 
   /** @internal */

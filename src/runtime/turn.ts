@@ -6,6 +6,7 @@ import { digest, type Json } from '../base/json.ts'
 import { newId, type Random } from '../base/random.ts'
 import type { Command } from '../event/command.ts'
 import type { EventBody, NewEvent } from '../event/event.ts'
+import type { Spending } from '../event/spending.ts'
 import { canReconcile, type Effect, isRunnable } from '../replay/effect.ts'
 import type { Execution } from '../replay/execution.ts'
 import { JobSnapshot } from '../replay/job-snapshot.ts'
@@ -40,8 +41,8 @@ export class Turn {
   readonly perform: Effect[] = []
   /** Tools to be asked how a call had ended. */
   readonly ask: Effect[] = []
-  /** Called when the events are durable. */
-  readonly done: (() => void)[] = []
+  /** Called when the events are durable, or with why they are not. */
+  readonly done: ((error?: AetherisError) => void)[] = []
   /** Effects that could begin if there were slots for them. */
   wanted = 0
   private readonly host: TurnHost
@@ -59,6 +60,7 @@ export class Turn {
   take(input: Input): void {
     if (input.type === 'outcome') this.takeOutcome(input)
     if (input.type === 'command') this.takeCommand(input)
+    if (input.type === 'submitted') this.takeSubmitted(input)
     if (this.execution.isEnded) return
     if (input.type === 'reconciled') this.takeReconciled(input)
     if (input.type === 'progress') this.takeProgress(input)
@@ -66,12 +68,12 @@ export class Turn {
     if (input.type === 'recovered') this.record({ type: 'job.recovered', data: { epoch: this.host.epoch } }, null)
   }
 
-  private takeOutcome({ effect: id, attempt, result, cost, progress }: Extract<Input, { type: 'outcome' }>): void {
+  private takeOutcome({ effect: id, attempt, result, spent, progress }: Extract<Input, { type: 'outcome' }>): void {
     const effect = this.execution.effects.get(id)
     if (effect !== undefined && effect.attempt === attempt && effect.status === 'started') {
       // It is of use only where another attempt may follow.
       if (progress !== undefined && result.type !== 'done') this.takeProgress({ effect: id, attempt, progress })
-      this.record(this.outcomeOf(effect, result, cost), effect.cause)
+      this.record(this.outcomeOf(effect, result, spent), effect.cause)
       return
     }
     // A child that was started is there, whatever became of the wish for it; it was let go of already.
@@ -81,31 +83,30 @@ export class Turn {
   }
 
   /** What an attempt's result means for the job: its outcome, another attempt, or a question for somebody. */
-  private outcomeOf(effect: Effect, result: AttemptResult, charged: number): EventBody {
+  private outcomeOf(effect: Effect, result: AttemptResult, spent: Spending): EventBody {
     const { id, attempt } = effect
-    const cost = charged === 0 ? {} : { cost: charged }
     switch (result.type) {
       case 'done':
-        return { type: 'node.completed', data: { effect: id, attempt, output: result.output, ...cost } }
+        return { type: 'node.completed', data: { effect: id, attempt, output: result.output, ...spent } }
       case 'planned':
-        return this.planned(result.graph as unknown as Json)
+        return this.planned(result.graph as unknown as Json, spent)
       case 'spawned':
         return { type: 'child.spawned', data: { effect: id, jobId: result.jobId } }
       case 'stopped':
       case 'dropped':
-        return { type: 'node.cancelled', data: { effect: id, attempt, ...cost } }
-      case 'timedOut':
-        if (effect.class !== 'once') return this.failureOf(effect, result, cost)
-        return { type: 'node.outcome_unknown', data: { effect: id, attempt, reason: 'timeout', ...cost } }
+        return { type: 'node.cancelled', data: { effect: id, attempt, ...spent } }
+      case 'unknown':
+        if (effect.class !== 'once') return this.failureOf(effect, result, spent)
+        return unknownOutcome(effect, result, spent)
       case 'failed':
-        return this.failureOf(effect, result, cost)
+        return this.failureOf(effect, result, spent)
     }
   }
 
   private failureOf(
     effect: Effect,
-    result: Extract<AttemptResult, { type: 'failed' | 'timedOut' }>,
-    cost: { cost?: number },
+    result: Extract<AttemptResult, { type: 'failed' | 'unknown' }>,
+    spent: Spending,
   ): EventBody {
     const { id, attempt, isHalted = false } = effect
     const { error } = result
@@ -113,18 +114,18 @@ export class Turn {
     const isFinal = result.type === 'failed' && (!result.retryable || isNamed(error, retry.nonRetryable))
     const failures = effect.failures + 1
     if (isHalted || isFinal || failures >= attemptsOf(retry, effect.class ?? 'once')) {
-      return { type: 'node.failed', data: { effect: id, attempt, error, ...cost } }
+      return { type: 'node.failed', data: { effect: id, attempt, error, ...spent } }
     }
     const asked = result.type === 'failed' ? result.retryAfterMs : undefined
     const delayMs = Math.round(asked ?? retryDelayMs(retry, failures, this.host.random))
-    return { type: 'node.retried', data: { effect: id, attempt, error, delayMs, ...cost } }
+    return { type: 'node.retried', data: { effect: id, attempt, error, delayMs, ...spent } }
   }
 
-  private planned(graph: Json): EventBody {
+  private planned(graph: Json, spent: Spending): EventBody {
     const { rounds } = this.execution
     const hash = digest(graph)
-    if (rounds <= 1) return { type: 'plan.adopted', data: { graph, hash } }
-    return { type: 'plan.revised', data: { graph, hash, round: rounds } }
+    if (rounds <= 1) return { type: 'plan.adopted', data: { graph, hash, ...spent } }
+    return { type: 'plan.revised', data: { graph, hash, round: rounds, ...spent } }
   }
 
   private takeReconciled({ effect: id, attempt, answer }: Extract<Input, { type: 'reconciled' }>): void {
@@ -138,6 +139,14 @@ export class Turn {
     const effect = this.execution.effects.get(id)
     if (effect === undefined || effect.attempt !== attempt || effect.status !== 'started') return
     this.record({ type: 'node.progressed', data: { effect: id, attempt, progress } }, effect.cause)
+  }
+
+  private takeSubmitted({ effect: id, attempt, task, done }: Extract<Input, { type: 'submitted' }>): void {
+    const effect = this.execution.effects.get(id)
+    const isUnderWay = effect?.attempt === attempt && effect.status === 'started'
+    if (isUnderWay) this.record({ type: 'node.submitted', data: { effect: id, attempt, task } }, effect.cause)
+    const gone = () => new AetherisError('COMMAND_REFUSED', 'The job no longer wants this call.')
+    this.done.push((error) => done(error ?? (isUnderWay ? undefined : gone())))
   }
 
   private takeTimers(): void {
@@ -170,7 +179,7 @@ export class Turn {
     if (decision.type === 'event') this.record(decision.event, null)
     const isRefused = decision.type === 'refuse'
     const refusal = isRefused ? new AetherisError('COMMAND_REFUSED', decision.why, { jobId }) : undefined
-    this.done.push(() => done(refusal))
+    this.done.push((error) => done(error ?? refusal))
   }
 
   private decide(command: Command, message: string): Decision {
@@ -232,6 +241,15 @@ export class Turn {
     const at = clock.now()
     this.events.push(...this.execution.record(body, cause, () => ({ id: newId(at, random), at })))
   }
+}
+
+function unknownOutcome(
+  { id, attempt }: Effect,
+  { reason, error }: Extract<AttemptResult, { type: 'unknown' }>,
+  spent: Spending,
+): EventBody {
+  const why = reason === 'timeout' ? {} : { error }
+  return { type: 'node.outcome_unknown', data: { effect: id, attempt, reason, ...why, ...spent } }
 }
 
 function isNamed({ name, code }: { name: string; code?: string }, names: readonly string[] = []): boolean {

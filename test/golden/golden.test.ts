@@ -60,7 +60,7 @@ describe('a history that was changed', () => {
       path: 'state',
     })
     expect((await replay(agent, changed(at, { data: output }))).divergence).toMatchObject({
-      path: 'data.output.first.seen',
+      path: 'data.input.about.seen',
     })
   })
 })
