@@ -31,6 +31,9 @@ export const activeState: Record<Exclude<NodeKind, 'choose'>, string> = {
   sleep: 'sleeping',
 }
 
+/** Where a lane ends. No node can have the name. */
+const end = '(done)'
+
 /** Nodes whose wait is of no use once the plan is halted. */
 const idle: ReadonlySet<NodeKind> = new Set<NodeKind>(['wait', 'sleep'])
 
@@ -45,7 +48,7 @@ export function compile(graph: Body): MachineDefinition {
           type: 'parallel',
           states: Object.fromEntries(cover.map((each) => [each.id, lane(each, `#plan.${each.id}`, nodes)])),
         }
-  const empty: Json = { initial: 'done', states: { done: { type: 'final' } } }
+  const empty: Json = { initial: end, states: { [end]: { type: 'final' } } }
   const on: Json = { 'plan.halt': { actions: [{ type: 'halt' }] } }
   return {
     format: 2,
@@ -58,11 +61,11 @@ function lane(cover: Lane, path: string, nodes: ReadonlyMap<string, Node>): { [k
   const names = cover.steps.map(stepName)
   const states: { [key: string]: Json } = {}
   for (const [index, step] of cover.steps.entries()) {
-    const next = `${path}.${names[index + 1] ?? 'done'}`
+    const next = `${path}.${names[index + 1] ?? end}`
     const [first, ...rest] = step.nodes.map((id) => nodes.get(id) as Node)
     states[names[index] as string] = rest.length === 0 ? single(first as Node, next) : bundle(step, next)
   }
-  return { initial: names[0] ?? 'done', states: { ...states, done: { type: 'final' } } }
+  return { initial: names[0] ?? end, states: { ...states, [end]: { type: 'final' } } }
 }
 
 /** A bundle is named after its first node; `+` is in no node id, so no node can have the same name. */
