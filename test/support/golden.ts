@@ -15,11 +15,11 @@ export interface Golden {
 export const goldenRoot = join(import.meta.dirname, '../golden')
 
 /** Runs a case and gives what is kept of it: always the same, since time and randomness are simulated. */
-export async function record({ agent, happen }: GoldenCase): Promise<Golden> {
-  const first = await testRuntime({ agents: [agent] })
-  await first.spawn(agent, { topic: 'tea', wanted: false }, { id: 'golden' })
+export async function record({ agent, others = [], happen }: GoldenCase): Promise<Golden> {
+  const first = await testRuntime({ agents: [agent, ...others] })
+  const started = await first.spawn(agent, { topic: 'tea', wanted: false }, { id: 'golden' })
   await first.settle()
-  await using last = happen === undefined ? first : await happen(first)
+  await using last = happen === undefined ? first : await happen(first, started)
   await last.settle()
   const job = await last.job('golden')
   const events: JobEvent[] = []
