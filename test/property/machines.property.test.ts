@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { replay } from '../../src/replay/replay.ts'
+import { checkCut } from '../support/cuts.ts'
 import { caseOf, chartSamples } from '../support/machine-charts.ts'
 import { comparable, runDurable, runPlain } from '../support/machine-runs.ts'
 import { check } from '../support/property.ts'
@@ -24,6 +25,20 @@ test('a random statechart runs as a job as it does under plain XState, and repla
     120,
   )
   expect([...endings].sort()).toEqual(['active', 'done', 'error'])
+})
+
+test('a fold of a random statechart can be cut at any event', async () => {
+  await check(
+    fc.asyncProperty(
+      chartSamples,
+      fc.array(fc.nat({ max: 99 }), { minLength: 3, maxLength: 3 }),
+      async (sample, cuts) => {
+        const { agent, events } = await runDurable(caseOf(sample))
+        for (const cut of cuts) checkCut(agent, events, 1 + (cut % events.length))
+      },
+    ),
+    60,
+  )
 })
 
 test('a random statechart comes to the same end however often its process dies', async () => {

@@ -1,27 +1,11 @@
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
-import type { AnyAgent } from '../../src/agent/agent.ts'
-import type { JobEvent } from '../../src/event/event.ts'
-import { fingerprint } from '../../src/replay/execution.ts'
-import { JobSnapshot } from '../../src/replay/job-snapshot.ts'
+import { test } from 'vitest'
+import { checkCut } from '../support/cuts.ts'
 import { planRunner, samples, World } from '../support/plans.ts'
-import { fold, programsFor, throughText } from '../support/plans-follow.ts'
 import { runPlan } from '../support/plans-run.ts'
 import { check } from '../support/property.ts'
 
 /** fold(a ++ b) = fold(fold(a), b): a state put away as text at any event and taken out again goes on as if it never had been. */
-
-function checkCut(agent: AnyAgent, events: readonly JobEvent[], cut: number): void {
-  const programs = programsFor(agent)
-  const whole = fold(programs, events)
-  const first = fold(programs, events.slice(0, cut))
-  const second = throughText(programs, first, events)
-  expect(fingerprint(second), `restored at ${cut}`).toBe(fingerprint(first))
-  if (!first.isEnded && first.end === undefined)
-    expect(new JobSnapshot('job', second)).toEqual(new JobSnapshot('job', first))
-  fold(programs, events.slice(cut), second)
-  expect(fingerprint(second), `went on at ${cut}`).toBe(fingerprint(whole))
-}
 
 const crashes = fc.array(fc.record({ after: fc.integer({ min: 2, max: 14 }), stored: fc.boolean() }), { maxLength: 2 })
 

@@ -75,12 +75,17 @@ export interface DurableRun {
   lives: Lives
 }
 
+export function agentOf({ machine, options = {} }: MachineCase): Agent {
+  return fromMachine('by-hand', machine, options)
+}
+
 export async function runDurable(
-  { machine, input = null, steps = [], options = {} }: MachineCase,
+  given: MachineCase,
   crashes: readonly Crash[] = [],
   runtimeOptions: Partial<TestRuntimeOptions> = {},
 ): Promise<DurableRun> {
-  const agent = fromMachine('by-hand', machine, options)
+  const { input = null, steps = [] } = given
+  const agent = agentOf(given)
   const lives = await Lives.open({ agents: [agent], ...runtimeOptions }, crashes)
   await lives.doing((runtime) => runtime.spawn(agent, input, { id: 'job' }))
   await lives.settle()

@@ -1,7 +1,7 @@
 import type { AnyAgent } from '../../src/agent/agent.ts'
 import type { Json } from '../../src/base/json.ts'
 import type { EventData, JobEvent } from '../../src/event/event.ts'
-import { type Divergence, Execution } from '../../src/replay/execution.ts'
+import { type Divergence, Execution, fingerprint } from '../../src/replay/execution.ts'
 import { programsOf } from '../../src/replay/programs.ts'
 import type { Programs } from '../../src/replay/state.ts'
 
@@ -27,4 +27,11 @@ export function throughText(programs: Programs, execution: Execution, events: re
   const { planSeq } = state as { planSeq: number | null }
   const plan = planSeq === null ? undefined : (events[planSeq]?.data as EventData<'plan.adopted'>)
   return Execution.restore(programs, state, created, plan)
+}
+
+/** The state after each event, as one text. */
+export function fingerprints(agent: AnyAgent, events: readonly JobEvent[]): string[] {
+  const programs = programsFor(agent)
+  const execution = new Execution(programs)
+  return events.map((event) => fingerprint(fold(programs, [event], execution)))
 }

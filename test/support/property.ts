@@ -5,11 +5,10 @@ import fc from 'fast-check'
  * and `AETHERIS_RUNS=20` makes every property twenty times as thorough.
  */
 
-const seed = process.env['AETHERIS_SEED']
-const scale = Number(process.env['AETHERIS_RUNS'] ?? '1')
-
 /** Options of a property that is normally tried `runs` times. */
 export function runs<T = unknown>(count: number): fc.Parameters<T> {
+  const seed = process.env['AETHERIS_SEED']
+  const scale = Number(process.env['AETHERIS_RUNS'] ?? '1')
   return {
     numRuns: Math.max(1, Math.round(count * scale)),
     ...(seed === undefined ? {} : { seed: Number(seed) }),
@@ -20,6 +19,6 @@ export function runs<T = unknown>(count: number): fc.Parameters<T> {
 }
 
 /** Checks a property `count` times, more or fewer by `AETHERIS_RUNS`. */
-export function check<T>(property: fc.IAsyncProperty<T> | fc.IProperty<T>, count: number): Promise<void> {
-  return Promise.resolve(fc.assert(property as fc.IAsyncProperty<T>, runs<T>(count)))
+export async function check<T>(property: fc.IAsyncProperty<T> | fc.IProperty<T>, count: number): Promise<void> {
+  await fc.assert(property as fc.IAsyncProperty<T>, runs<T>(count))
 }
