@@ -10,7 +10,7 @@ import type { World } from './crash-world.ts'
 /** Agents of every kind, whose tools and promise actors note in the world what they really do. */
 
 /** Wrong on purpose: what the checker has to find. */
-export type Defect = 'acknowledges starts early' | 'repeats once calls' | 'loses what was written last'
+export type Defect = 'acknowledges starts early' | 'repeats once calls'
 
 /** What the job of each agent results in, whatever happened on the way. A job has the name of its agent. */
 export const outputs: Readonly<Record<string, Json>> = {

@@ -1,5 +1,5 @@
-import { ClassicLevel } from 'classic-level'
-import type { DatabaseMaker } from '../../src/store/level-files.ts'
+import { readdirSync, statSync, truncateSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Commit, JobStore } from '../../src/store/store.ts'
 import type { Defect } from './crash-agents.ts'
 
@@ -25,26 +25,10 @@ export function defectiveStore(store: JobStore, defect: Defect | undefined): Job
   })
 }
 
-/** A database that acknowledges a batch a while before it writes it, as a disk does that lies about its cache. */
-export function defectiveDatabase(defect: Defect | undefined): DatabaseMaker | undefined {
-  if (defect !== 'loses what was written last') return undefined
-  let batches = 0
-  return (location, options) => {
-    const level = new ClassicLevel(location, options)
-    const batch = level.batch.bind(level) as () => { write(options: object): Promise<void> }
-    let cached: Promise<void> = Promise.resolve()
-    const lying = () => {
-      const chain = batch()
-      const write = chain.write.bind(chain)
-      return Object.assign(chain, {
-        async write(options: object) {
-          batches += 1
-          // The first two make the database, which is then closed, and open it.
-          if (batches <= 2) return write(options)
-          cached = cached.then(() => new Promise((resolve) => setTimeout(resolve, 5))).then(() => write(options))
-        },
-      })
-    }
-    return Object.assign(level, { batch: lying }) as unknown as ClassicLevel
-  }
+/** What a disk that lies about its cache does when its power is cut: the end of what was written is not there. */
+export function loseTail(directory: string): void {
+  const db = join(directory, 'data', 'db')
+  const logs = readdirSync(db).filter((name) => name.endsWith('.log'))
+  const newest = join(db, logs.sort().at(-1) as string)
+  truncateSync(newest, Math.floor(statSync(newest).size / 2))
 }

@@ -1,7 +1,6 @@
 import { join } from 'node:path'
 import type { AnyAgent } from '../../src/agent/agent.ts'
 import { openRuntime, type Runtime } from '../../src/index.ts'
-import type { DatabaseMaker } from '../../src/store/level-files.ts'
 import { levelStore } from '../../src/store/level-store.ts'
 import type { JobStore } from '../../src/store/store.ts'
 import { agentsOf, type Defect, review } from './crash-agents.ts'
@@ -18,12 +17,10 @@ export interface Life {
   directory: string
   points?: Points
   defect?: Defect | undefined
-  /** Default: that of LevelDB. */
-  openDatabase?: DatabaseMaker
 }
 
-export function storeOf({ directory, points = new Points(), openDatabase }: Life): JobStore {
-  return levelStore(join(directory, 'data'), { openDatabase: openDatabase ?? pointedLevel(points) })
+export function storeOf({ directory, points = new Points() }: Life): JobStore {
+  return levelStore(join(directory, 'data'), { openDatabase: pointedLevel(points) })
 }
 
 /** Lets all jobs live until they have ended, or wait for somebody to say what became of a call. */
