@@ -1,5 +1,8 @@
+import type { AetherisError, Issue } from '../base/error.ts'
 import type { Json } from '../base/json.ts'
+import type { ModelUsage } from '../event/spending.ts'
 import type { TaskGraph } from '../graph/graph.ts'
+import { planInvalid } from '../graph/issue.ts'
 import type { Results } from '../graph/result.ts'
 
 /** What a planner is asked. */
@@ -16,7 +19,23 @@ export interface PlanRequest {
   readonly round: number
   /** The plan before, and how its nodes and those of earlier ones have ended so far. */
   readonly previous: { graph: TaskGraph; results: Results } | undefined
+  /** What was answered to this request before and is no plan, oldest first, with what is wrong. */
+  readonly rejected: readonly { answer: string; issues: readonly Issue[] }[]
   readonly abortSignal: AbortSignal
+  /** As of a tool. */
+  charge(spent: number | ModelUsage): void
+  /** As of a tool. */
+  emit(text: string): void
+}
+
+/** What a planner returns that has been given an answer which is no plan at all, such as prose. */
+export class NoPlan {
+  readonly answer: string
+  readonly error: AetherisError
+  constructor(answer: string, issues: Issue[]) {
+    this.answer = answer
+    this.error = planInvalid(issues)
+  }
 }
 
 /**
@@ -30,5 +49,10 @@ export interface Planner {
   readonly name: string
   /** Time for one answer, in milliseconds. Default: none. */
   readonly timeoutMs?: number
-  plan(request: PlanRequest): Promise<TaskGraph> | TaskGraph
+  /**
+   * How often it may answer one request: where an answer is no valid plan, it is recorded (`plan.rejected`), and the
+   * planner is asked again with what is wrong. Default 1.
+   */
+  readonly answersMax?: number
+  plan(request: PlanRequest): Promise<TaskGraph | NoPlan> | TaskGraph | NoPlan
 }

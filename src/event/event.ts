@@ -17,10 +17,15 @@ const json: z.ZodType<Json> = z.custom<Json>((value) => value !== undefined, 'ex
 const id = z.string().min(1)
 const count = z.int().min(0)
 const error = z.strictObject({ name: z.string(), message: z.string(), code: z.string().optional() })
+const issue = z.strictObject({
+  path: z.array(z.union([z.string(), z.number()])),
+  code: z.string(),
+  message: z.string(),
+})
 const who = { by: z.string().optional(), reason: z.string().optional() }
 
-/** Why an attempt was made: after a failure, after a crash, or since the one before is known to have done nothing. */
-const attemptCause = z.enum(['retry', 'recovery', 'resolved'])
+/** Why an attempt was made: after a failure, after a crash, since the one before did nothing, or gave no valid plan. */
+const attemptCause = z.enum(['retry', 'recovery', 'resolved', 'rejected'])
 
 /** Why nobody knows how an attempt ended. */
 const unknownReason = z.enum(['crash', 'timeout', 'cancelled', 'lost'])
@@ -86,6 +91,14 @@ export const eventData = {
     input: json,
     /** The tool can be asked how a call ended. */
     reconciles: z.literal(true).optional(),
+  }),
+  /** What the planner answered is no plan; `answer` is the begin of it. */
+  'plan.rejected': z.strictObject({
+    effect: id,
+    attempt: count,
+    answer: z.string(),
+    issues: z.array(issue),
+    ...spendingFields,
   }),
   'node.attempted': z.strictObject({ effect: id, attempt: count, cause: attemptCause }),
   /** The call goes on elsewhere, known there as `task`. */

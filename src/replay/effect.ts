@@ -1,4 +1,5 @@
 import type { InertLogic, RequestKind } from '../../machines/inert.ts'
+import type { Issue } from '../base/error.ts'
 import type { Json } from '../base/json.ts'
 import type { CallRequest, SpawnRequest } from '../compile/hydrate.ts'
 import type { ApprovalPolicy } from '../event/approval.ts'
@@ -55,8 +56,10 @@ export interface Effect {
   reconciles?: boolean
   /** It was asked, and could not say. */
   isReconciled?: boolean
-  /** The next attempt is made since somebody said that the last one did nothing. */
-  isResolved?: boolean
+  /** Why the next attempt is made, where not since the last one failed. */
+  again?: 'resolved' | 'rejected'
+  /** Answers of a planner to this request that were no plans. */
+  rejected?: readonly Rejected[]
   approval?: Approval
   /** What the last attempt reported of itself. */
   progress?: Json
@@ -64,6 +67,13 @@ export interface Effect {
   task?: Json
   /** The job that it started. */
   childId?: string
+}
+
+/** An answer of a planner that is no plan, and why not. */
+export interface Rejected {
+  /** The begin of what it answered, as text. */
+  answer: string
+  issues: readonly Issue[]
 }
 
 /** What somebody is asked to agree to, and the answer once there is one. */

@@ -1,4 +1,4 @@
-import type { NewEvent } from '../event/event.ts'
+import type { EventData, NewEvent } from '../event/event.ts'
 import type { Effect } from './effect.ts'
 import type { FoldState } from './state.ts'
 
@@ -15,9 +15,11 @@ export function applyNote(state: FoldState, event: NewEvent): void {
       pending.change(effect, at, { status: 'started', attempt: 1, class: effectClass, reconciles, cause: seq })
       return
     }
+    case 'plan.rejected':
+      return rejected(event.data, at, state)
     case 'node.attempted': {
       const { effect, attempt } = event.data
-      pending.change(effect, at, { status: 'started', attempt, isResolved: false, isReconciled: false, cause: seq })
+      pending.change(effect, at, { status: 'started', attempt, again: undefined, isReconciled: false, cause: seq })
       return
     }
     case 'node.submitted':
@@ -53,6 +55,11 @@ export function applyNote(state: FoldState, event: NewEvent): void {
   }
 }
 
+function rejected({ effect: id, answer, issues }: EventData<'plan.rejected'>, at: number, { pending }: FoldState): void {
+  const before = pending.effects.get(id)?.rejected ?? []
+  pending.change(id, at, { status: 'ready', again: 'rejected', rejected: [...before, { answer, issues }] })
+}
+
 function retried(id: string, at: number, delayMs: number, state: FoldState): void {
   const { pending } = state
   const effect = pending.effects.get(id) as Effect
@@ -74,11 +81,11 @@ function answered(event: Extract<NewEvent, { type: 'node.reconciled' | 'node.res
     state.announce({ type: 'node.failed', data: { effect, attempt, error: error ?? unnamed } })
   } else if (pending.effects.get(effect)?.isHalted)
     state.announce({ type: 'node.cancelled', data: { effect, attempt } })
-  else pending.change(effect, event.at, { status: 'ready', isResolved: true, task: undefined })
+  else pending.change(effect, event.at, { status: 'ready', again: 'resolved', task: undefined })
 }
 
 function requested(
-  data: Extract<NewEvent, { type: 'approval.requested' }>['data'],
+  data: EventData<'approval.requested'>,
   at: number,
   state: FoldState,
 ): void {
@@ -97,7 +104,7 @@ function escalated({ effect, to }: { effect: string; to: string[] }, at: number,
   if (approval !== undefined) pending.change(effect, at, { approval: { ...approval, escalatedTo: to } })
 }
 
-function decided(data: Extract<NewEvent, { type: 'approval.decided' }>['data'], at: number, state: FoldState): void {
+function decided(data: EventData<'approval.decided'>, at: number, state: FoldState): void {
   const { pending, seq } = state
   const { effect, option, verdict, by, reason } = data
   const found = pending.effects.get(effect)

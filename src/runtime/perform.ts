@@ -32,6 +32,8 @@ import type { Execution } from '../replay/execution.ts'
 export type AttemptResult =
   | { type: 'done'; output: Json }
   | { type: 'planned'; graph: TaskGraph }
+  /** What the planner answered is no plan. */
+  | { type: 'rejected'; answer: string; error: AetherisError; answersMax: number }
   /** The job that it was to start exists. */
   | { type: 'spawned'; jobId: string }
   | { type: 'failed'; error: ErrorData; retryable: boolean; retryAfterMs?: number }
@@ -78,7 +80,7 @@ export interface PerformanceHost {
 export function performanceOf(agent: AnyAgent, effect: Effect, host: PerformanceHost): Performance {
   switch (effect.kind) {
     case 'plan':
-      return planning(agent, effect.input as PlanRequestInput, host)
+      return planning(agent, effect, host)
     case 'promise':
       return promised(agent, effect)
     case 'spawn':
@@ -210,14 +212,16 @@ function spawning(agent: AnyAgent, { id, input: request }: Effect, host: Perform
   }
 }
 
-function planning(agent: AnyAgent, { round }: PlanRequestInput, host: PerformanceHost): Performance {
+function planning(agent: AnyAgent, effect: Effect, host: PerformanceHost): Performance {
   const { planner } = agent
+  const { round } = effect.input as PlanRequestInput
+  const { rejected = [] } = effect
   return {
     ...plain,
     name: planner?.name ?? agent.name,
     timeoutMs: planner?.timeoutMs,
     input: null,
-    async run({ jobId, abortSignal }) {
+    async run({ jobId, abortSignal, charge, emit }) {
       if (planner === undefined) {
         return failed(new AetherisError('AGENT_INVALID', `Agent "${agent.name}" has no planner.`), false)
       }
@@ -227,9 +231,30 @@ function planning(agent: AnyAgent, { round }: PlanRequestInput, host: Performanc
         agents: described(agent.agents),
         signals: [...agent.signals.keys()],
       }
-      const answer = await planner.plan({ ...common, jobId, input: host.jobInput, round, previous, abortSignal })
-      return { type: 'planned', graph: parseGraph(answer, knownTo(agent, previous)) }
+      const request = { ...common, jobId, input: host.jobInput, round, previous, rejected, abortSignal, charge, emit }
+      return planned(agent, planner, await planner.plan(request), previous)
     },
+  }
+}
+
+function planned(
+  agent: AnyAgent,
+  { answersMax = 1 }: Planner,
+  answer: unknown,
+  previous: PlanRequest['previous'],
+): AttemptResult {
+  if (answer instanceof NoPlan) return { type: 'rejected', answer: answer.answer, error: answer.error, answersMax }
+  const { graph, issues } = checkGraph(answer, knownTo(agent, previous))
+  if (issues === undefined) return { type: 'planned', graph }
+  return { type: 'rejected', answer: textOf(answer), error: planInvalid(issues), answersMax }
+}
+
+/** Whatever a planner answers, as text. */
+function textOf(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value)
+  } catch {
+    return String(value)
   }
 }
 

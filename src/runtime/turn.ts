@@ -33,6 +33,12 @@ export interface TurnHost {
   isAsking(effect: string): boolean
 }
 
+type Rejection = Extract<AttemptResult, { type: 'rejected' }>
+
+/** Of an answer that is no plan, what the history keeps: enough to see what is wrong with it. */
+const answerKept = 16_000
+const issuesKept = 20
+
 export class Turn {
   readonly events: NewEvent[] = []
   /** Messages that these events have used up. */
@@ -73,7 +79,8 @@ export class Turn {
     if (effect !== undefined && effect.attempt === attempt && effect.status === 'started') {
       // It is of use only where another attempt may follow.
       if (progress !== undefined && result.type !== 'done') this.takeProgress({ effect: id, attempt, progress })
-      this.record(this.outcomeOf(effect, result, spent), effect.cause)
+      if (result.type === 'rejected') this.reject(effect, result, spent)
+      else this.record(this.outcomeOf(effect, result, spent), effect.cause)
       return
     }
     // A child that was started is there, whatever became of the wish for it; it was let go of already.
@@ -83,7 +90,7 @@ export class Turn {
   }
 
   /** What an attempt's result means for the job: its outcome, another attempt, or a question for somebody. */
-  private outcomeOf(effect: Effect, result: AttemptResult, spent: Spending): EventBody {
+  private outcomeOf(effect: Effect, result: Exclude<AttemptResult, Rejection>, spent: Spending): EventBody {
     const { id, attempt } = effect
     switch (result.type) {
       case 'done':
@@ -101,6 +108,16 @@ export class Turn {
       case 'failed':
         return this.failureOf(effect, result, spent)
     }
+  }
+
+  /** What a planner answered is no plan: it is asked again, with what is wrong, as often as it may. */
+  private reject(effect: Effect, { answer, error, answersMax }: Rejection, spent: Spending): void {
+    const { id, attempt, rejected = [] } = effect
+    const issues = error.issues.slice(0, issuesKept)
+    const begin = answer.slice(0, answerKept).toWellFormed()
+    this.record({ type: 'plan.rejected', data: { effect: id, attempt, answer: begin, issues, ...spent } }, effect.cause)
+    if (rejected.length + 1 < answersMax) return
+    this.record({ type: 'node.failed', data: { effect: id, attempt, error: toErrorData(error) } }, effect.cause)
   }
 
   private failureOf(
@@ -224,14 +241,14 @@ export class Turn {
   }
 
   private start(effect: Effect): void {
-    const { id, status, attempt, isResolved } = effect
+    const { id, status, attempt, again = 'retry' } = effect
     const { name: tool, class: effectClass, input, reconcile } = this.host.performance(effect)
     const reconciles = reconcile === undefined ? {} : { reconciles: true as const }
-    const again = status === 'interrupted' ? 'recovery' : isResolved ? 'resolved' : 'retry'
+    const cause = status === 'interrupted' ? 'recovery' : again
     const body: EventBody =
       status === 'requested'
         ? { type: 'node.started', data: { effect: id, tool, class: effectClass, input, ...reconciles } }
-        : { type: 'node.attempted', data: { effect: id, attempt: attempt + 1, cause: again } }
+        : { type: 'node.attempted', data: { effect: id, attempt: attempt + 1, cause } }
     this.record(body, effect.cause)
     this.perform.push(effect)
   }

@@ -1,6 +1,5 @@
 import { z } from 'zod'
-import { eq, exists, is } from '../../src/graph/question.ts'
-import { type Agent, agent, signal, TerminalError, type Tool, tool, undo } from '../../src/index.ts'
+import { type Agent, agent, eq, exists, is, signal, TerminalError, type Tool, tool, undo } from '../../src/index.ts'
 
 /** Agents that plan, for the histories in test/golden. Their plans are in the histories, so they may change. */
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { assign, createMachine, fromPromise, setup } from 'xstate'
+import { assign, createMachine, enqueueActions, fromPromise, setup } from 'xstate'
 import { z } from 'zod'
 import { type Agent, fromMachine, type MachineOptions, signal } from '../../src/index.ts'
 import { replay } from '../../src/replay/replay.ts'
@@ -155,10 +155,11 @@ describe('signals', () => {
 describe('custom actions', () => {
   const did: unknown[] = []
   const noting = createMachine({
-    initial: 'on',
+    initial: { target: 'on', actions: () => did.push('initial') } as never,
     states: {
       on: {
         entry: () => did.push('entry'),
+        exit: enqueueActions(({ enqueue }) => enqueue(() => did.push('exit'))),
         on: { go: { target: 'off', actions: [({ event }) => did.push(event['by']), { type: 'missing' }] } },
       },
       off: {},
@@ -173,7 +174,7 @@ describe('custom actions', () => {
     await again.signal('go', { by: 'ana' })
     await next.settle()
     expect((await replay(agent, again.events())).snapshot.matches('off')).toBe(true)
-    expect(did).toEqual(['entry', 'ana'])
+    expect(did).toEqual(['initial', 'entry', 'exit', 'ana'])
   })
 
   test('that throw are reported and do not touch the job', async () => {
