@@ -8,6 +8,8 @@ export function eventText({ type, data }: NewEvent): string {
       return `${data.agent} (version ${data.agentVersion}) ${short(data.input)}`
     case 'plan.requested':
       return data.round === 1 ? data.planner : `${data.planner}, round ${data.round}`
+    case 'plan.rejected':
+      return `${plural(data.issues.length, 'problem')}: ${data.issues[0]?.message ?? ''}`
     case 'plan.adopted':
     case 'plan.revised':
       return `${plural(nodeCount(data.graph), 'node')}, hash ${data.hash.slice(0, 12)}`
@@ -94,6 +96,7 @@ const attemptCauses = {
   retry: 'after a failure',
   recovery: 'after a crash',
   resolved: 'since the last one did nothing',
+  rejected: 'since the answer was no plan',
 }
 
 function whoText({ by, reason }: { by?: string | undefined; reason?: string | undefined }): string {

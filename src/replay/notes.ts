@@ -55,7 +55,11 @@ export function applyNote(state: FoldState, event: NewEvent): void {
   }
 }
 
-function rejected({ effect: id, answer, issues }: EventData<'plan.rejected'>, at: number, { pending }: FoldState): void {
+function rejected(
+  { effect: id, answer, issues }: EventData<'plan.rejected'>,
+  at: number,
+  { pending }: FoldState,
+): void {
   const before = pending.effects.get(id)?.rejected ?? []
   pending.change(id, at, { status: 'ready', again: 'rejected', rejected: [...before, { answer, issues }] })
 }
@@ -84,11 +88,7 @@ function answered(event: Extract<NewEvent, { type: 'node.reconciled' | 'node.res
   else pending.change(effect, event.at, { status: 'ready', again: 'resolved', task: undefined })
 }
 
-function requested(
-  data: EventData<'approval.requested'>,
-  at: number,
-  state: FoldState,
-): void {
+function requested(data: EventData<'approval.requested'>, at: number, state: FoldState): void {
   const { effect, tool, input, digest, policy } = data
   state.pending.change(effect, at, {
     status: 'approving',

@@ -4,7 +4,7 @@ import { AetherisError, toErrorData } from '../base/error.ts'
 import { type Json, toJson } from '../base/json.ts'
 import { limits } from '../base/limits.ts'
 import { type ModelUsage, modelUsageSchema, type Spending, spent } from '../event/spending.ts'
-import { type AttemptResult, failureOf, type Performance } from './perform.ts'
+import { type AttemptResult, failureOf, type Performance } from './performance.ts'
 
 /**
  * One attempt of one effect, from its begin to its result.

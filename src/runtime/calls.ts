@@ -5,7 +5,7 @@ import type { Effect } from '../replay/effect.ts'
 import type { Slots } from '../scheduler/slots.ts'
 import { Attempt } from './attempt.ts'
 import type { Input, Progress, Reconciliation } from './input.ts'
-import type { AttemptResult, Performance } from './perform.ts'
+import type { AttemptResult, Performance } from './performance.ts'
 import type { TextPiece } from './stream.ts'
 
 /**

@@ -3,7 +3,7 @@ import type { Json } from '../base/json.ts'
 import type { Command } from '../event/command.ts'
 import type { EventData } from '../event/event.ts'
 import type { Spending } from '../event/spending.ts'
-import type { AttemptResult } from './perform.ts'
+import type { AttemptResult } from './performance.ts'
 
 /** Something that has come in for a job, on its way to its runner. */
 export type Input =

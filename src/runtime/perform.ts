@@ -1,25 +1,21 @@
 import { createActor, toPromise } from 'xstate'
-import { z } from 'zod'
 import type { AnyAgent } from '../agent/agent.ts'
-import type { PlanRequest } from '../agent/planner.ts'
-import { type AnyTool, approvalOf, type Reconciled, recordedInput, type ToolContext } from '../agent/tool.ts'
-import {
-  AetherisError,
-  assert,
-  type ErrorData,
-  OutcomeUnknownError,
-  RetryableError,
-  TerminalError,
-  toErrorData,
-} from '../base/error.ts'
+import { type AnyTool, approvalOf, type Reconciled, recordedInput } from '../agent/tool.ts'
+import { AetherisError, assert, toErrorData } from '../base/error.ts'
 import { deepFreeze, type Json, toJson } from '../base/json.ts'
 import { splitPath } from '../compile/requests.ts'
-import type { ApprovalPolicy } from '../event/approval.ts'
-import type { EffectClass } from '../event/event.ts'
-import type { RetryPolicy, TaskGraph } from '../graph/graph.ts'
-import { parseGraph } from '../graph/validate.ts'
-import type { CallInput, Effect, PlanRequestInput, SpawnInput } from '../replay/effect.ts'
+import type { CallInput, Effect, SpawnInput } from '../replay/effect.ts'
 import type { Execution } from '../replay/execution.ts'
+import {
+  type AttemptResult,
+  failed,
+  failing,
+  type Performance,
+  type PerformanceHost,
+  plain,
+  schemaError,
+} from './performance.ts'
+import { planning } from './planning.ts'
 
 /**
  * How each kind of effect is performed: by a tool, a planner, a promise actor, or by starting another job. With
@@ -27,54 +23,6 @@ import type { Execution } from '../replay/execution.ts'
  *
  * P1 Whatever that code does (throws a string, returns a Map, never returns), the result is an AttemptResult.
  */
-
-/** What became of one attempt. */
-export type AttemptResult =
-  | { type: 'done'; output: Json }
-  | { type: 'planned'; graph: TaskGraph }
-  /** What the planner answered is no plan. */
-  | { type: 'rejected'; answer: string; error: AetherisError; answersMax: number }
-  /** The job that it was to start exists. */
-  | { type: 'spawned'; jobId: string }
-  | { type: 'failed'; error: ErrorData; retryable: boolean; retryAfterMs?: number }
-  /** The attempt ran out of time, or lost its connection; whether it took effect is not known. */
-  | { type: 'unknown'; reason: 'timeout' | 'lost'; error: ErrorData }
-  /** It stopped since it was asked to, and has done nothing. */
-  | { type: 'stopped' }
-  /** It was called off, and nobody waits for what it gives. */
-  | { type: 'dropped' }
-
-/** How an effect is to be performed: taken from its tool, its planner, or the policy of its promise actor. */
-export interface Performance {
-  /** The tool, planner or actor source, for people. */
-  name: string
-  class: EffectClass
-  retry: RetryPolicy
-  timeoutMs: number | undefined
-  heartbeatMs: number | undefined
-  /** What it is given, as the history keeps it. */
-  input: Json
-  /** What somebody has to agree to first. @throws whatever the tool's own condition throws. */
-  approval(): ApprovalPolicy | undefined
-  /** `task`: what the call is known as elsewhere, where an attempt before has submitted it. */
-  run(context: ToolContext, task: Json | undefined): Promise<AttemptResult>
-  /** It can go on with a call that was submitted. */
-  polls: boolean
-  /** Asks how a call ended whose outcome was lost. May throw. */
-  reconcile:
-    | ((
-        context: Pick<ToolContext, 'jobId' | 'effect' | 'attempt' | 'idempotencyKey' | 'abortSignal'>,
-      ) => Promise<Reconciled<Json>>)
-    | undefined
-}
-
-/** What planners and spawns need of the job that they are for. */
-export interface PerformanceHost {
-  jobInput: Json
-  previousPlan(): PlanRequest['previous']
-  /** Starts a job of `agent`, or finds it started. Gives its id. */
-  spawn(agent: AnyAgent, input: unknown, effect: string): Promise<string>
-}
 
 /** How to perform `effect` of a job of `agent`. What the agent does not have gives a performance that fails. */
 export function performanceOf(agent: AnyAgent, effect: Effect, host: PerformanceHost): Performance {
@@ -88,16 +36,6 @@ export function performanceOf(agent: AnyAgent, effect: Effect, host: Performance
     default:
       return called(agent, effect.input as CallInput)
   }
-}
-
-const plain = {
-  class: 'read' as EffectClass,
-  retry: {} as RetryPolicy,
-  timeoutMs: undefined,
-  heartbeatMs: undefined,
-  approval: () => undefined,
-  reconcile: undefined,
-  polls: false,
 }
 
 function called(agent: AnyAgent, { tool: name, input, retry, timeoutMs, approval }: CallInput): Performance {
@@ -188,11 +126,6 @@ function promised(agent: AnyAgent, { path, input, logic: { performs, source } }:
   }
 }
 
-/** A performance that cannot be given fails, as a tool would, so that the history says why. */
-function failing(name: string, input: Json, error: unknown): Performance {
-  return { ...plain, name, input, run: async () => failed(error, false) }
-}
-
 function spawning(agent: AnyAgent, { id, input: request }: Effect, host: PerformanceHost): Performance {
   const { agent: name, input, detach } = request as SpawnInput
   const child = agent.agents.get(name)
@@ -212,69 +145,6 @@ function spawning(agent: AnyAgent, { id, input: request }: Effect, host: Perform
   }
 }
 
-function planning(agent: AnyAgent, effect: Effect, host: PerformanceHost): Performance {
-  const { planner } = agent
-  const { round } = effect.input as PlanRequestInput
-  const { rejected = [] } = effect
-  return {
-    ...plain,
-    name: planner?.name ?? agent.name,
-    timeoutMs: planner?.timeoutMs,
-    input: null,
-    async run({ jobId, abortSignal, charge, emit }) {
-      if (planner === undefined) {
-        return failed(new AetherisError('AGENT_INVALID', `Agent "${agent.name}" has no planner.`), false)
-      }
-      const previous = host.previousPlan()
-      const common = {
-        tools: described(agent.tools),
-        agents: described(agent.agents),
-        signals: [...agent.signals.keys()],
-      }
-      const request = { ...common, jobId, input: host.jobInput, round, previous, rejected, abortSignal, charge, emit }
-      return planned(agent, planner, await planner.plan(request), previous)
-    },
-  }
-}
-
-function planned(
-  agent: AnyAgent,
-  { answersMax = 1 }: Planner,
-  answer: unknown,
-  previous: PlanRequest['previous'],
-): AttemptResult {
-  if (answer instanceof NoPlan) return { type: 'rejected', answer: answer.answer, error: answer.error, answersMax }
-  const { graph, issues } = checkGraph(answer, knownTo(agent, previous))
-  if (issues === undefined) return { type: 'planned', graph }
-  return { type: 'rejected', answer: textOf(answer), error: planInvalid(issues), answersMax }
-}
-
-/** Whatever a planner answers, as text. */
-function textOf(value: unknown): string {
-  try {
-    return JSON.stringify(value) ?? String(value)
-  } catch {
-    return String(value)
-  }
-}
-
-/** What a plan of `agent` may name. */
-export function knownTo(
-  { tools, signals, agents }: AnyAgent,
-  previous: PlanRequest['previous'],
-): Parameters<typeof parseGraph>[1] {
-  const results = previous && new Set(Object.keys(previous.results))
-  return { tools, signals, agents, ...(results === undefined ? {} : { results }) }
-}
-
-function described(list: ReadonlyMap<string, { name: string; input: z.ZodType; output: z.ZodType }>) {
-  return [...list.values()].map(({ name, input, output }) => ({
-    name,
-    input: jsonSchema(input),
-    output: jsonSchema(output),
-  }))
-}
-
 /** Runs the custom actions that the steps asked for. They are no part of the job: that one fails does not touch it. */
 export function performActions(execution: Execution, problem: (error: unknown) => void): void {
   for (const action of execution.takeActions()) {
@@ -284,25 +154,4 @@ export function performActions(execution: Execution, problem: (error: unknown) =
       problem(error)
     }
   }
-}
-
-/** The JSON Schema of one side; what a schema cannot say (dates, transforms) is left open. */
-function jsonSchema(schema: z.ZodType): Json {
-  return z.toJSONSchema(schema, { target: 'draft-7', io: 'input', unrepresentable: 'any' }) as unknown as Json
-}
-
-/** What a thrown value means. */
-export function failureOf(thrown: unknown): AttemptResult {
-  if (thrown instanceof OutcomeUnknownError) return { type: 'unknown', reason: 'lost', error: toErrorData(thrown) }
-  if (thrown instanceof TerminalError || thrown instanceof AetherisError) return failed(thrown, false)
-  const after = thrown instanceof RetryableError ? thrown.retryAfterMs : undefined
-  return { ...failed(thrown, true), ...(after === undefined ? {} : { retryAfterMs: after }) }
-}
-
-function failed(thrown: unknown, retryable: boolean): Extract<AttemptResult, { type: 'failed' }> {
-  return { type: 'failed', error: toErrorData(thrown), retryable }
-}
-
-function schemaError(code: 'INPUT_INVALID' | 'OUTPUT_INVALID', what: string, error: z.ZodError): AetherisError {
-  return new AetherisError(code, `${what} does not match its schema: ${z.prettifyError(error)}`)
 }

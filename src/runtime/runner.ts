@@ -12,7 +12,8 @@ import type { Commit, JobRow, JobStatus, JobStore, Lease, OutMessage } from '../
 import { Calls } from './calls.ts'
 import { childIdOf, farewells } from './family.ts'
 import type { Input } from './input.ts'
-import { type Performance, performActions, performanceOf } from './perform.ts'
+import { performActions, performanceOf } from './perform.ts'
+import type { Performance } from './performance.ts'
 import type { TextPiece } from './stream.ts'
 import { Turn } from './turn.ts'
 

@@ -14,7 +14,7 @@ import type { InboxMessage } from '../store/store.ts'
 import { overBudget } from './budget.ts'
 import { type Decision, decide, withSchema } from './commands.ts'
 import type { Input, Progress } from './input.ts'
-import type { AttemptResult, Performance } from './perform.ts'
+import type { AttemptResult, Performance } from './performance.ts'
 
 /**
  * One turn of a runner: turns what has come in into events, then decides what is begun. Nothing is performed and

@@ -1,0 +1,76 @@
+import { z } from 'zod'
+import type { AnyAgent } from '../agent/agent.ts'
+import { NoPlan, type Planner, type PlanRequest } from '../agent/planner.ts'
+import { AetherisError } from '../base/error.ts'
+import type { Json } from '../base/json.ts'
+import { planInvalid } from '../graph/issue.ts'
+import { checkGraph, type Known } from '../graph/validate.ts'
+import type { Effect, PlanRequestInput } from '../replay/effect.ts'
+import { type AttemptResult, failed, type Performance, type PerformanceHost, plain } from './performance.ts'
+
+/** How a planner is asked, and what becomes of its answer. */
+
+export function planning(agent: AnyAgent, effect: Effect, host: PerformanceHost): Performance {
+  const { planner } = agent
+  const { round } = effect.input as PlanRequestInput
+  const { rejected = [] } = effect
+  return {
+    ...plain,
+    name: planner?.name ?? agent.name,
+    timeoutMs: planner?.timeoutMs,
+    input: null,
+    async run({ jobId, abortSignal, charge, emit }) {
+      if (planner === undefined) {
+        return failed(new AetherisError('AGENT_INVALID', `Agent "${agent.name}" has no planner.`), false)
+      }
+      const previous = host.previousPlan()
+      const common = {
+        tools: described(agent.tools),
+        agents: described(agent.agents),
+        signals: [...agent.signals.keys()],
+      }
+      const request = { ...common, jobId, input: host.jobInput, round, previous, rejected, abortSignal, charge, emit }
+      return planned(agent, planner, await planner.plan(request), previous)
+    },
+  }
+}
+
+function planned(
+  agent: AnyAgent,
+  { answersMax = 1 }: Planner,
+  answer: unknown,
+  previous: PlanRequest['previous'],
+): AttemptResult {
+  if (answer instanceof NoPlan) return { type: 'rejected', answer: answer.answer, error: answer.error, answersMax }
+  const { graph, issues } = checkGraph(answer, knownTo(agent, previous))
+  if (issues === undefined) return { type: 'planned', graph }
+  return { type: 'rejected', answer: textOf(answer), error: planInvalid(issues), answersMax }
+}
+
+/** Whatever a planner answers, as text. */
+function textOf(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value)
+  } catch {
+    return String(value)
+  }
+}
+
+/** What a plan of `agent` may name. */
+export function knownTo({ tools, signals, agents }: AnyAgent, previous: PlanRequest['previous']): Known {
+  const results = previous && new Set(Object.keys(previous.results))
+  return { tools, signals, agents, ...(results === undefined ? {} : { results }) }
+}
+
+function described(list: ReadonlyMap<string, { name: string; input: z.ZodType; output: z.ZodType }>) {
+  return [...list.values()].map(({ name, input, output }) => ({
+    name,
+    input: jsonSchema(input),
+    output: jsonSchema(output),
+  }))
+}
+
+/** The JSON Schema of one side; what a schema cannot say (dates, transforms) is left open. */
+function jsonSchema(schema: z.ZodType): Json {
+  return z.toJSONSchema(schema, { target: 'draft-7', io: 'input', unrepresentable: 'any' }) as unknown as Json
+}
