@@ -23,6 +23,8 @@ export interface InertLogic extends ActorLogic<InertSnapshot, EventObject, NonRe
   readonly performs: AnyActorLogic | undefined
   /** The name of that logic in its machine, where it has one. */
   readonly source: string | undefined
+  /** For a `call` of one tool alone: that tool. */
+  readonly tool?: { readonly name: string }
 }
 
 /** Logic that asks for `kind` and waits for its {@link Outcome}. */

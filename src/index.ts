@@ -3,6 +3,7 @@ export { fromMachine, type MachineOptions } from './agent/machine-agent.ts'
 export type { Planner, PlanRequest } from './agent/planner.ts'
 export { type Signal, signal } from './agent/signal.ts'
 export { type Tool, type ToolContext, type ToolOptions, tool } from './agent/tool.ts'
+export { toolActor } from './agent/tool-actor.ts'
 export {
   AetherisError,
   type ErrorCode,

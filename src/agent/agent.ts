@@ -10,7 +10,7 @@ import type { RetryPolicy, TaskGraph } from '../graph/graph.ts'
 import type { Arg } from '../graph/ref.ts'
 import type { Planner } from './planner.ts'
 import type { AnySignal } from './signal.ts'
-import type { AnyTool } from './tool.ts'
+import { type AnyTool, originsOf, type ToolOrigin } from './tool.ts'
 
 /** How the promise actors of a hand-written machine are performed, by the name of their source or their invoke id. */
 export interface PromisePolicy {
@@ -27,6 +27,8 @@ export interface Agent<I extends z.ZodType = z.ZodType, O extends z.ZodType = z.
   readonly input: I
   readonly output: O
   readonly tools: ReadonlyMap<string, AnyTool>
+  /** How others define those of its tools that are not its own. */
+  readonly origins: Readonly<Record<string, ToolOrigin>>
   readonly signals: ReadonlyMap<string, AnySignal>
   /** Those whose jobs its plans may start. */
   readonly agents: ReadonlyMap<string, AnyAgent>
@@ -87,6 +89,7 @@ export function agent<I extends z.ZodType, O extends z.ZodType>(options: AgentOp
     input,
     output,
     tools: byName(name, 'tool', tools),
+    origins: originsOf(tools),
     signals: byName(name, 'signal', signals),
     agents: byName(name, 'agent', agents),
     budget: checkBudget(name, options.budget),

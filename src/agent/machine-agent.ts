@@ -9,6 +9,7 @@ import type { EffectClass } from '../event/event.ts'
 import { type RetryPolicy, retrySchema } from '../graph/graph.ts'
 import { type Agent, byName, checkBudget, checkGrace, checkName, invalid, type PromisePolicy } from './agent.ts'
 import type { AnySignal } from './signal.ts'
+import { type AnyTool, originsOf } from './tool.ts'
 
 export interface MachineOptions<I extends z.ZodType, O extends z.ZodType> {
   /** Default 1. Raise it when the machine changes; a running job goes on only with the machine it replays on. */
@@ -16,6 +17,8 @@ export interface MachineOptions<I extends z.ZodType, O extends z.ZodType> {
   /** Default: any JSON. */
   input?: I
   output?: O
+  /** Tools that it calls by name. Those of a `toolActor` need not be given here. */
+  tools?: readonly AnyTool[]
   /** Events with a schema. Any other event type of the machine is accepted with whatever JSON it brings. */
   signals?: readonly AnySignal[]
   /**
@@ -37,7 +40,7 @@ const anything = z.any()
 
 /**
  * An agent from a hand-written XState machine, unchanged: promise actors become durable calls, `after` durable timers,
- * child machines and reducers part of the job.
+ * child machines and reducers part of the job. An actor made by `toolActor` calls a tool.
  *
  * What a machine has to know about being durable:
  * - A signal NAME reaches it as the event NAME, or `signal.NAME`, with the fields of its payload.
@@ -57,7 +60,7 @@ export function fromMachine<I extends z.ZodType = typeof anything, O extends z.Z
   machine: AnyStateMachine,
   options: MachineOptions<I, O> = {},
 ): Agent<I, O> {
-  const { version = 1, signals = [], effects = {} } = options
+  const { version = 1, signals = [], effects = {}, tools = [] } = options
   checkName(name, version)
   if (!isMachine(machine)) return invalid(name, 'it needs a machine of XState 5, as createMachine gives it')
   const durable = makeDurable(machine)
@@ -70,12 +73,14 @@ export function fromMachine<I extends z.ZodType = typeof anything, O extends z.Z
       `effects names "${unknown}", but no promise actor or invoke of the machine does; there are: ${known}`,
     )
   }
+  const allTools = [...new Set([...tools, ...(durable.tools as ReadonlySet<AnyTool>)])]
   return Object.freeze({
     name,
     version,
     input: options.input ?? (anything as unknown as I),
     output: options.output ?? (anything as unknown as O),
-    tools: new Map(),
+    tools: byName(name, 'tool', allTools),
+    origins: originsOf(allTools),
     signals: byName(name, 'signal', signals),
     agents: new Map(),
     budget: checkBudget(name, options.budget),

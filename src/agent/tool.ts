@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { AetherisError } from '../base/error.ts'
-import type { Json } from '../base/json.ts'
+import { type Json, toJson } from '../base/json.ts'
 import { limits } from '../base/limits.ts'
 import { type ApprovalPolicy, approvalSchema } from '../event/approval.ts'
 import { type EffectClass, effectClass } from '../event/event.ts'
@@ -47,6 +47,17 @@ export interface ToolContext {
   readonly approval: { option: string; by: string | undefined } | undefined
 }
 
+/** Where a tool comes from that somebody else defines, and how they define it now. */
+export interface ToolOrigin {
+  /** Who offers it, e.g. the name of an MCP server. */
+  server: string
+  version?: string
+  /** Digest of its description and schemas. */
+  digest: string
+  /** What they say about its effects. */
+  hints: Json
+}
+
 /** What a tool knows of a call whose outcome was lost. */
 export type Reconciled<O> =
   | { status: 'completed'; output: O }
@@ -74,6 +85,7 @@ export interface Tool<I extends z.ZodType = z.ZodType, O extends z.ZodType = z.Z
   readonly reconcile: ToolOptions<I, O>['reconcile']
   readonly poll: ToolOptions<I, O>['poll']
   readonly summarize: ToolOptions<I, O>['summarize']
+  readonly origin: ToolOrigin | undefined
 }
 
 /** A tool of whatever types. */
@@ -120,6 +132,8 @@ export interface ToolOptions<I extends z.ZodType, O extends z.ZodType> {
    * Pure; has to tell different inputs apart (by a digest), since replay compares it. Default: all of it.
    */
   summarize?(input: Json): Json
+  /** For a tool that somebody else defines: kept in the history of every job that may call it, and again when it changes. */
+  origin?: ToolOrigin
 }
 
 const aFunction = z.custom<() => unknown>((value) => typeof value === 'function', 'expected a function')
@@ -153,10 +167,18 @@ export function tool<I extends z.ZodType, O extends z.ZodType>(options: ToolOpti
   }
   const { name, description, effect, retry, timeoutMs, heartbeatMs } = parsed.data
   const { input, output, approval, run, reconcile, poll, summarize } = options
+  const origin = options.origin && (toJson(options.origin, `The origin of tool "${name}"`) as unknown as ToolOrigin)
   return Object.freeze({
     ...{ name, description, effect, retry, timeoutMs, heartbeatMs },
-    ...{ input, output, approval, run, reconcile, poll, summarize },
+    ...{ input, output, approval, run, reconcile, poll, summarize, origin },
   })
+}
+
+/** How others define those of the tools that are not the agent's own, by name. */
+export function originsOf(tools: readonly AnyTool[]): Readonly<Record<string, ToolOrigin>> {
+  const found: Record<string, ToolOrigin> = {}
+  for (const { name, origin } of tools) if (origin !== undefined) found[name] = origin
+  return Object.freeze(found)
 }
 
 /** What the history keeps of a call's input: all of it, unless the tool sums it up. */

@@ -13,6 +13,8 @@ export function eventText({ type, data }: NewEvent): string {
     case 'plan.adopted':
     case 'plan.revised':
       return `${plural(nodeCount(data.graph), 'node')}, hash ${data.hash.slice(0, 12)}`
+    case 'tools.listed':
+      return Object.keys(data.tools).join(', ')
     case 'signal.received':
       return `${data.name} ${short(data.payload)}`
     case 'timer.armed':

@@ -1,5 +1,6 @@
 import { type AnyActorLogic, type AnyStateMachine, createMachine } from 'xstate'
-import { inert } from '../../machines/inert.ts'
+import { type InertLogic, inert } from '../../machines/inert.ts'
+import { mapMachine } from '../../machines/map.ts'
 import { AetherisError } from '../base/error.ts'
 import { toJson } from '../base/json.ts'
 import { limits } from '../base/limits.ts'
@@ -18,6 +19,8 @@ export interface DurableMachine {
   machine: AnyStateMachine
   /** What its promise actors, and those of its child machines, go by: names of sources, and ids of invokes. */
   promises: ReadonlySet<string>
+  /** The tools that its actors call, those of its child machines too. */
+  tools: ReadonlySet<unknown>
 }
 
 /** @throws AetherisError MACHINE_UNSUPPORTED naming what cannot be made durable and where. */
@@ -34,7 +37,10 @@ export function isMachine(value: unknown): value is AnyStateMachine {
   return typeof value === 'object' && value !== null && '__xstatenode' in value
 }
 
-const rebuilt = new WeakMap<AnyStateMachine, DurableMachine>()
+/** What was made durable once, and what is from the start. */
+const rebuilt = new WeakMap<AnyStateMachine, DurableMachine>([
+  [mapMachine, { machine: mapMachine, promises: new Set(), tools: new Set() }],
+])
 
 /** A name, since XState finds nameless actors by ids that must not have dots in them. */
 const sleep = 'aetheris.sleep'
@@ -43,6 +49,7 @@ class Rebuild {
   private readonly original: AnyStateMachine
   private readonly delays: Part
   private readonly promises = new Set<string>()
+  private readonly tools = new Set<unknown>()
 
   constructor(original: AnyStateMachine) {
     this.original = original
@@ -62,7 +69,7 @@ class Rebuild {
     const config = this.state(this.original.config as Part, [])
     const machine = createMachine(config as never, implementations as never) as AnyStateMachine
     this.checkHistory(machine)
-    return { machine, promises: this.promises }
+    return { machine, promises: this.promises, tools: this.tools }
   }
 
   /** A state node's config, and those below it. */
@@ -165,8 +172,9 @@ class Rebuild {
 
   private actor(value: unknown, where: string, name?: string): unknown {
     if (isMachine(value)) {
-      const { machine, promises } = makeDurable(value)
+      const { machine, promises, tools } = makeDurable(value)
       for (const each of promises) this.promises.add(each)
+      for (const each of tools) this.tools.add(each)
       return machine
     }
     const logic = value as AnyActorLogic
@@ -174,6 +182,8 @@ class Rebuild {
       if (name !== undefined) this.promises.add(name)
       return inert('promise', logic, name)
     }
+    const { tool } = logic as Partial<InertLogic>
+    if (tool !== undefined) this.tools.add(tool)
     if (isReducerLogic(logic)) return logic
     return this.refuse(
       `${where} is a callback or observable actor, whose events are not in the history; use a promise actor, or send signals to the job`,

@@ -84,6 +84,13 @@ export const eventData = {
   'job.failed': z.strictObject({ error }),
   'job.cancelled': z.strictObject(who),
   // notes
+  /** How others define the tools that the job may call; recorded at its begin, and whenever it has changed since. */
+  'tools.listed': z.strictObject({
+    tools: z.record(
+      z.string(),
+      z.strictObject({ server: id, version: z.string().optional(), digest: id, hints: json }),
+    ),
+  }),
   'node.started': z.strictObject({
     effect: id,
     tool: id,

@@ -91,6 +91,11 @@ export class Execution {
     return this.state.created
   }
 
+  /** How others define the tools that the job may call, as far as is recorded. */
+  get origins(): EventData<'tools.listed'>['tools'] {
+    return this.state.origins
+  }
+
   get createdAt(): number {
     return this.state.createdAt
   }

@@ -10,6 +10,9 @@ export function applyNote(state: FoldState, event: NewEvent): void {
   const { pending, seq } = state
   const { at } = event
   switch (event.type) {
+    case 'tools.listed':
+      state.origins = event.data.tools
+      return
     case 'node.started': {
       const { effect, class: effectClass, reconciles = false } = event.data
       pending.change(effect, at, { status: 'started', attempt: 1, class: effectClass, reconciles, cause: seq })

@@ -55,6 +55,8 @@ export class FoldState {
   planSeq: number | undefined
   graph: TaskGraph | undefined
   created: EventData<'job.created'> | undefined
+  /** How others define the tools that the job may call, as far as is recorded. */
+  origins: EventData<'tools.listed'>['tools'] = {}
   createdAt = 0
   budget: Budget = {}
   readonly usage: Usage = { steps: 0, toolCalls: 0, cost: 0, tokens: 0, microUnits: 0 }
@@ -113,6 +115,7 @@ export class FoldState {
       budget: this.budget,
       usage: { ...this.usage },
       graceMs: this.graceMs,
+      origins: this.origins,
       held: this.held ?? null,
       actor: this.live.persist(),
       queue: this.queue as unknown as Json,
@@ -131,9 +134,9 @@ export class FoldState {
     plan: { graph: Json; hash: string } | undefined,
   ): FoldState {
     const kept = state as unknown as PersistedState
-    const { seq, createdAt, budget, graceMs, queue, undecided, wasUndone, isEnded } = kept
-    const fold = Object.assign(new FoldState(programs), { seq, createdAt, budget, graceMs, queue, undecided })
-    Object.assign(fold, { wasUndone, isEnded, created })
+    const { seq, createdAt, budget, graceMs, origins, queue, undecided, wasUndone, isEnded } = kept
+    const fold = Object.assign(new FoldState(programs), { seq, createdAt, budget, graceMs, origins, queue })
+    Object.assign(fold, { undecided, wasUndone, isEnded, created })
     Object.assign(fold.usage, kept.usage)
     fold.planSeq = kept.planSeq ?? undefined
     fold.held = kept.held ?? undefined
@@ -162,6 +165,7 @@ interface PersistedState {
   budget: Budget
   usage: Usage
   graceMs: number
+  origins: FoldState['origins']
   held: Held | null
   actor: Json
   queue: Announcement[]

@@ -101,10 +101,14 @@ export function firstEvents(
     },
   }
   const events = execution.record(created, null, stamp)
+  const requested = events.length - 1
+  const tools = agent.origins
+  if (Object.keys(tools).length > 0)
+    events.push(...execution.record({ type: 'tools.listed', data: { tools } }, null, stamp))
   if (agent.plan === undefined) return events
   const graph = agent.plan(input) as unknown as Json
   const adopted: EventBody = { type: 'plan.adopted', data: { graph, hash: digest(graph) } }
-  return [...events, ...execution.record(adopted, events.length - 1, stamp)]
+  return [...events, ...execution.record(adopted, requested, stamp)]
 }
 
 function schemaError(code: 'INPUT_INVALID' | 'SIGNAL_INVALID', what: string, error: z.ZodError): AetherisError {

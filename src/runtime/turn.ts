@@ -2,7 +2,7 @@ import type { AnyAgent } from '../agent/agent.ts'
 import { attemptsOf, retryDelayMs } from '../agent/retry.ts'
 import type { Clock } from '../base/clock.ts'
 import { AetherisError, toErrorData } from '../base/error.ts'
-import { digest, type Json } from '../base/json.ts'
+import { digest, firstDifference, type Json } from '../base/json.ts'
 import { newId, type Random } from '../base/random.ts'
 import type { Command } from '../event/command.ts'
 import type { EventBody, NewEvent } from '../event/event.ts'
@@ -207,6 +207,7 @@ export class Turn {
   /** Begins what may begin: asks for approvals, starts attempts as far as there are slots, and asks tools. */
   begin(): void {
     if (this.execution.isEnded) return
+    this.listTools()
     for (const effect of this.execution.effects.values()) {
       if (this.execution.isHeld) return
       if (canReconcile(effect) && !this.host.isAsking(effect.id)) this.ask.push(effect)
@@ -214,6 +215,13 @@ export class Turn {
       if (this.host.takeSlot()) this.start(effect)
       else this.wanted += 1
     }
+  }
+
+  /** Tools that others define may have changed while the job was away. */
+  private listTools(): void {
+    const tools = this.host.agent.origins
+    if (firstDifference(tools, this.execution.origins) === undefined) return
+    this.record({ type: 'tools.listed', data: { tools } }, null)
   }
 
   /** Asks for an approval where one is needed and was not given yet. */
