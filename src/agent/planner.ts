@@ -4,17 +4,18 @@ import type { ModelUsage } from '../event/spending.ts'
 import type { TaskGraph } from '../graph/graph.ts'
 import { planInvalid } from '../graph/issue.ts'
 import type { Results } from '../graph/result.ts'
+import type { Described } from './catalogue.ts'
 
 /** What a planner is asked. */
 export interface PlanRequest {
   readonly jobId: string
   readonly input: Json
   /** What a plan may call: names with the JSON Schema of input and output. */
-  readonly tools: readonly { name: string; input: Json; output: Json }[]
+  readonly tools: readonly Described[]
   /** The signals that a plan may wait for. */
   readonly signals: readonly string[]
   /** The agents whose jobs a plan may start, with the JSON Schema of input and output. */
-  readonly agents: readonly { name: string; input: Json; output: Json }[]
+  readonly agents: readonly Described[]
   /** 1 for the first plan of the job. */
   readonly round: number
   /** The plan before, and how its nodes and those of earlier ones have ended so far. */

@@ -1,8 +1,7 @@
-import { z } from 'zod'
 import type { AnyAgent } from '../agent/agent.ts'
+import { described } from '../agent/catalogue.ts'
 import { NoPlan, type Planner, type PlanRequest } from '../agent/planner.ts'
 import { AetherisError } from '../base/error.ts'
-import type { Json } from '../base/json.ts'
 import { planInvalid } from '../graph/issue.ts'
 import { checkGraph, type Known } from '../graph/validate.ts'
 import type { Effect, PlanRequestInput } from '../replay/effect.ts'
@@ -25,8 +24,8 @@ export function planning(agent: AnyAgent, effect: Effect, host: PerformanceHost)
       }
       const previous = host.previousPlan()
       const common = {
-        tools: described(agent.tools),
-        agents: described(agent.agents),
+        tools: [...agent.tools.values()].map(described),
+        agents: [...agent.agents.values()].map(described),
         signals: [...agent.signals.keys()],
       }
       const request = { ...common, jobId, input: host.jobInput, round, previous, rejected, abortSignal, charge, emit }
@@ -60,17 +59,4 @@ function textOf(value: unknown): string {
 export function knownTo({ tools, signals, agents }: AnyAgent, previous: PlanRequest['previous']): Known {
   const results = previous && new Set(Object.keys(previous.results))
   return { tools, signals, agents, ...(results === undefined ? {} : { results }) }
-}
-
-function described(list: ReadonlyMap<string, { name: string; input: z.ZodType; output: z.ZodType }>) {
-  return [...list.values()].map(({ name, input, output }) => ({
-    name,
-    input: jsonSchema(input),
-    output: jsonSchema(output),
-  }))
-}
-
-/** The JSON Schema of one side; what a schema cannot say (dates, transforms) is left open. */
-function jsonSchema(schema: z.ZodType): Json {
-  return z.toJSONSchema(schema, { target: 'draft-7', io: 'input', unrepresentable: 'any' }) as unknown as Json
 }

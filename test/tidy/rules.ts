@@ -10,6 +10,8 @@ export const ranks: Record<string, number> = {
   'src/agent': 5,
   'src/store': 5,
   'src/replay': 6,
+  'src/models': 6,
+  'src/planners': 7,
   'src/scheduler': 7,
   'src/runtime': 8,
   'src/testing': 9,
