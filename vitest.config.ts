@@ -19,6 +19,8 @@ const projects = [
 /** Examples and docs import the package by its name; under test that is the source. */
 const alias = {
   'aetheris/level': fileURLToPath(new URL('src/store/level-store.ts', import.meta.url)),
+  'aetheris/models': fileURLToPath(new URL('src/models/models.ts', import.meta.url)),
+  'aetheris/planners': fileURLToPath(new URL('src/planners/planners.ts', import.meta.url)),
   'aetheris/replay': fileURLToPath(new URL('src/replay/replay.ts', import.meta.url)),
   'aetheris/testing': fileURLToPath(new URL('src/testing/testing.ts', import.meta.url)),
   'aetheris/machines': fileURLToPath(new URL('machines/machines.ts', import.meta.url)),

@@ -46,12 +46,12 @@ function planned(
   return { type: 'rejected', answer: textOf(answer), error: planInvalid(issues), answersMax }
 }
 
-/** Whatever a planner answers, as text. */
+/** Whatever a planner answers, as text; not even that may throw. */
 function textOf(value: unknown): string {
   try {
     return JSON.stringify(value) ?? String(value)
   } catch {
-    return String(value)
+    return `(a ${typeof value} that is no JSON)`
   }
 }
 

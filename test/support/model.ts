@@ -82,9 +82,14 @@ function* partsOf(content: { type: string; text?: string }[], finishReason: unkn
     if (part.type === 'tool-call') yield part
     else {
       yield { type: `${part.type}-start`, id }
-      for (const delta of (part.text ?? '').match(/.{1,4}/gs) ?? []) yield { type: `${part.type}-delta`, id, delta }
+      for (const delta of pieces(part.text ?? '')) yield { type: `${part.type}-delta`, id, delta }
       yield { type: `${part.type}-end`, id }
     }
   }
   yield { type: 'finish', finishReason, usage }
+}
+
+function* pieces(text: string) {
+  const length = Math.max(4, Math.ceil(text.length / 50))
+  for (let from = 0; from < text.length; from += length) yield text.slice(from, from + length)
 }
