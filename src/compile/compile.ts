@@ -1,6 +1,6 @@
 import { digest, type Json } from '../base/json.ts'
 import type { Node, NodeKind, TaskGraph } from '../graph/graph.ts'
-import { type Lane, lanes, type Step } from '../graph/order.ts'
+import { dependencies, type Lane, lanes, type Step } from '../graph/order.ts'
 
 /**
  * TaskGraph to MachineDefinition: a chain cover of the graph, each chain (lane) a sequence of states.
@@ -45,10 +45,14 @@ export function compile(graph: TaskGraph): MachineDefinition {
 function lane(cover: Lane, path: string, nodes: ReadonlyMap<string, Node>): { [key: string]: Json } {
   const names = cover.steps.map(stepName)
   const states: { [key: string]: Json } = {}
+  const before = new Set<string>()
   for (const [index, step] of cover.steps.entries()) {
     const next = `${path}.${names[index + 1] ?? 'done'}`
-    const [first, ...rest] = step.nodes.map((id) => nodes.get(id) as Node)
-    states[names[index] as string] = rest.length === 0 ? single(first as Node, next) : bundle(step, next)
+    const first = nodes.get(step.nodes[0] as string) as Node
+    // All that the lane has passed has settled, so only what is in other lanes needs waiting for.
+    const isFree = first.when === undefined && dependencies(first).every((id) => before.has(id))
+    states[names[index] as string] = step.nodes.length === 1 ? single(first, next, isFree) : bundle(step, next, isFree)
+    for (const id of step.nodes) before.add(id)
   }
   return { initial: names[0] ?? 'done', states: { ...states, done: { type: 'final' } } }
 }
@@ -59,7 +63,7 @@ function stepName(step: Step): string {
 }
 
 /** One node: wait for what it depends on, then skip it or perform it. A failure is not handled: it fails the plan. */
-function single(node: Node, next: string): { [key: string]: Json } {
+function single(node: Node, next: string, isFree: boolean): { [key: string]: Json } {
   const params = { node: node.id }
   const skip: Json = {
     guard: { type: 'unwanted', params },
@@ -67,36 +71,30 @@ function single(node: Node, next: string): { [key: string]: Json } {
     actions: [{ type: 'skip', params }],
   }
   const active = activeState[node.kind]
-  return {
-    initial: 'blocked',
-    states: {
-      blocked: {
-        always: [...(node.when === undefined ? [] : [skip]), { guard: { type: 'ready', params }, target: active }],
-      },
-      [active]: {
-        invoke: { id: node.id, src: node.kind, onDone: { target: next, actions: [{ type: 'complete', params }] } },
-      },
-    },
+  const invoke: Json = {
+    id: node.id,
+    src: node.kind,
+    onDone: { target: next, actions: [{ type: 'complete', params }] },
   }
+  const always = [...(node.when === undefined ? [] : [skip]), { guard: { type: 'ready', params }, target: active }]
+  return step(active, { invoke }, isFree ? undefined : always)
 }
 
 /** Calls that wait for the same nodes, in one state that is left when all have settled. */
-function bundle(step: Step, next: string): { [key: string]: Json } {
-  const invoke: Json[] = step.nodes.map((id) => ({
+function bundle({ nodes }: Step, next: string, isFree: boolean): { [key: string]: Json } {
+  const invoke: Json[] = nodes.map((id) => ({
     id,
     src: 'call',
-    onDone: {
-      actions: [
-        { type: 'complete', params: { node: id } },
-        { type: 'release', params: { node: id } },
-      ],
-    },
+    onDone: { actions: [{ type: 'complete', params: { node: id } }] },
   }))
-  return {
-    initial: 'blocked',
-    states: {
-      blocked: { always: [{ guard: { type: 'ready', params: { node: step.nodes[0] as string } }, target: 'running' }] },
-      running: { invoke, always: [{ guard: { type: 'settled', params: { nodes: step.nodes } }, target: next }] },
-    },
-  }
+  const settled: Json = { guard: { type: 'settled', params: { nodes } }, target: next }
+  const exit: Json = { type: 'release', params: { nodes } }
+  const ready: Json = { guard: { type: 'ready', params: { node: nodes[0] as string } }, target: 'running' }
+  return step('running', { invoke, always: [settled], exit }, isFree ? undefined : [ready])
+}
+
+/** A step of a lane: `active`, with `blocked` before it where there is something to wait for. */
+function step(name: string, active: Json, leaveBlocked: Json[] | undefined): { [key: string]: Json } {
+  if (leaveBlocked === undefined) return { initial: name, states: { [name]: active } }
+  return { initial: 'blocked', states: { blocked: { always: leaveBlocked }, [name]: active } }
 }
