@@ -131,7 +131,8 @@ export class Runtime implements HandleHost {
     const priority = options.priority ?? defaultPriority
     checkSpawn(id, priority)
     const given = parseInput(agent, input)
-    const existing = await this.existing(agent, id)
+    // A new id is nobody's yet.
+    const existing = options.id === undefined ? undefined : await this.existing(agent, id)
     if (existing !== undefined) return existing
     const execution = new Execution(programsOf(this.agents))
     const events = this.firstEvents(agent, given, execution, options.source)
@@ -299,7 +300,8 @@ export class Runtime implements HandleHost {
           createdAt: now,
           updatedAt: now,
         }
-        this.run(new Runner(this.host(agent), agent, row, execution, 0), [{ type: 'inbox' }])
+        // Whoever sends something from now on finds the runner.
+        this.run(new Runner(this.host(agent), agent, row, execution, 0), [{ type: 'look' }])
       } else this.wake(id, { type: 'inbox' }, priority)
     }
     return new JobHandle(this, agent, channel)
