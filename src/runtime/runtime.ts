@@ -109,7 +109,7 @@ export class Runtime implements HandleHost {
     for await (const row of this.store.list({ unfinished: true })) {
       this.resumed += 1
       const parked = row.status === 'waiting' || row.status === 'paused'
-      if (!parked || (await this.store.inbox(row.id, 1)).length > 0) this.wake(row.id, { type: 'inbox' }, row.priority)
+      if (!parked || row.unread > 0) this.wake(row.id, { type: 'inbox' }, row.priority)
     }
     await this.timers.look()
   }
@@ -297,6 +297,7 @@ export class Runtime implements HandleHost {
           hash: '',
           epoch: 1,
           owner: this.generation,
+          unread: 0,
           createdAt: now,
           updatedAt: now,
         }

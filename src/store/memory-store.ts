@@ -82,12 +82,12 @@ class MemoryStore implements JobStore {
       job.events.push(hash + text)
     }
     const row = advance(before?.row, commit, hash, this.#generation)
-    this.#jobs.set(row.id, Object.assign(job, { row }))
     for (const id of commit.clear) job.timers.delete(id)
     for (const { id, dueAt } of commit.set) job.timers.set(id, dueAt)
     for (const id of commit.acks) job.unread.delete(id)
     keepSnapshot(job.snapshots, commit.snapshot)
     if (hasEnded(row)) for (const left of [job.timers, job.unread, job.snapshots]) left.clear()
+    this.#jobs.set(row.id, Object.assign(job, { row: { ...row, unread: job.unread.size } }))
     return { seq: row.seq, hash }
   }
 
@@ -145,11 +145,12 @@ class MemoryStore implements JobStore {
   async send(message: InboxMessage): Promise<boolean> {
     this.#checkOpen()
     const { jobId, id, text } = prepareMessage(message)
-    const { row, seen, unread } = this.#job(jobId)
-    if (seen.has(id)) return false
-    if (hasEnded(row)) throw jobSettled(jobId, row.status)
-    seen.add(id)
-    unread.set(id, text)
+    const job = this.#job(jobId)
+    if (job.seen.has(id)) return false
+    if (hasEnded(job.row)) throw jobSettled(jobId, job.row.status)
+    job.seen.add(id)
+    job.unread.set(id, text)
+    job.row = { ...job.row, unread: job.unread.size }
     return true
   }
 
