@@ -79,6 +79,8 @@ export class Runtime implements HandleHost {
   private readonly random: Random
   private readonly jobSlots: Slots
   private readonly effectSlots: Slots
+  /** Jobs being loaded: a few at a time, so that after a restart the first goes on long before the last is there. */
+  private readonly loadSlots = new Slots(loadsMax)
   private readonly timers: Timers
   private readonly channels = new Channels()
   private readonly inspection: Inspection
@@ -326,7 +328,8 @@ export class Runtime implements HandleHost {
       runner.receive(input)
     } else if (waking === undefined) {
       this.waking.set(jobId, [input])
-      this.jobSlots.acquire(priority, () => void this.load(jobId))
+      const load = () => void this.load(jobId)
+      this.jobSlots.acquire(priority, () => this.loadSlots.acquire(priority, load))
     } else if (input.type === 'outcome' || !waking.some(({ type }) => type === input.type)) waking.push(input)
   }
 
@@ -340,7 +343,9 @@ export class Runtime implements HandleHost {
     } catch (error) {
       this.waking.delete(jobId)
       this.jobSlots.release()
-      this.problem(jobId, error)
+      if (!this.closed) this.problem(jobId, error)
+    } finally {
+      this.loadSlots.release()
     }
   }
 
@@ -434,6 +439,8 @@ export class Runtime implements HandleHost {
     if (this.closed) throw new AetherisError('RUNTIME_CLOSED', 'The runtime was closed; open it again.')
   }
 }
+
+const loadsMax = 32
 
 interface Lookup {
   published: JobSnapshot | undefined
