@@ -6,6 +6,7 @@ import { openLevel } from './run.ts'
 
 /** The process that crash.ts kills: `node crash-child.ts DIRECTORY LOG JOBS`. Says what it does, line by line. */
 
+process.stdout.write(`loaded ${performance.now()}\n`)
 const [directory = '', log = '', jobs = '0'] = process.argv.slice(2)
 const payload = z.object({ n: z.int(), text: z.string() })
 const text = 'x'.repeat(180)

@@ -37,7 +37,7 @@ export function line(workload: string, { what, unit, samples, aim = '' }: Figure
 }
 
 /** Three digits that count, and the unit. */
-function shown(value: number, unit: Figure['unit']): string {
+export function shown(value: number, unit: Figure['unit']): string {
   const digits = Math.abs(value) >= 100 || Number.isInteger(value) ? 0 : Math.abs(value) >= 10 ? 1 : 2
   const number = value !== 0 && Math.abs(value) < 0.1 ? value.toPrecision(2) : value.toFixed(digits)
   const grouped = digits === 0 ? Number(number).toLocaleString('en') : number

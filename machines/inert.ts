@@ -44,7 +44,8 @@ export function inert(kind: RequestKind, performs?: AnyActorLogic, source?: stri
       }
       return snapshot
     },
-    getPersistedSnapshot: (snapshot) => snapshot,
+    // What is done has told its parent, which keeps the output where it is of use.
+    getPersistedSnapshot: (snapshot) => (snapshot.status === 'done' ? { ...snapshot, output: undefined } : snapshot),
     restoreSnapshot: (snapshot) => snapshot as InertSnapshot,
   }
 }

@@ -23,12 +23,14 @@ export const jsonLimits: JsonLimits = { depthMax: 64, valuesMax: 200_000, bytesM
  */
 export function toJson(value: unknown, what: string, code: ErrorCode = 'OUTPUT_INVALID', limits = jsonLimits): Json {
   const walk = new Walk(what, code, limits)
-  return walk.copy(value === undefined ? null : value, [])
+  return walk.copy(value === undefined ? null : value)
 }
 
 class Walk {
   private values = 0
   private bytes = 0
+  /** Where the walk is: one list for all of it, as a copy for every value would be most of its cost. */
+  private readonly path: (string | number)[] = []
   private readonly open = new Set<object>()
   private readonly what: string
   private readonly code: ErrorCode
@@ -40,79 +42,83 @@ class Walk {
     this.limits = limits
   }
 
-  copy(value: unknown, path: (string | number)[]): Json {
+  copy(value: unknown): Json {
     this.values += 1
     if (this.values > this.limits.valuesMax) this.tooLarge(`more than ${this.limits.valuesMax} values`)
     switch (typeof value) {
       case 'boolean':
         return value
       case 'string':
-        return this.text(value, path)
+        return this.text(value)
       case 'number':
-        if (!Number.isFinite(value)) this.refuse(`${value} is no JSON number`, path)
+        if (!Number.isFinite(value)) this.refuse(`${value} is no JSON number`)
         return value === 0 ? 0 : value // -0 becomes 0
       case 'object':
-        return value === null ? null : this.container(value, path)
+        return value === null ? null : this.container(value)
       default:
-        return this.refuse(`a ${typeof value} is not JSON`, path)
+        return this.refuse(`a ${typeof value} is not JSON`)
     }
   }
 
-  private text(value: string, path: (string | number)[]): string {
+  private text(value: string): string {
     this.bytes += value.length
     if (this.bytes > this.limits.bytesMax) this.tooLarge(`more than ${this.limits.bytesMax} characters`)
-    if (!value.isWellFormed()) this.refuse('the text holds a lone surrogate', path)
+    if (!value.isWellFormed()) this.refuse('the text holds a lone surrogate')
     return value
   }
 
-  private container(value: object, path: (string | number)[]): Json {
-    if (path.length >= this.limits.depthMax) this.tooLarge(`deeper than ${this.limits.depthMax} levels`)
-    if (this.open.has(value)) this.refuse('the value contains itself', path)
+  private container(value: object): Json {
+    if (this.path.length >= this.limits.depthMax) this.tooLarge(`deeper than ${this.limits.depthMax} levels`)
+    if (this.open.has(value)) this.refuse('the value contains itself')
     this.open.add(value)
-    const copy = Array.isArray(value) ? this.array(value, path) : this.object(value, path)
+    const copy = Array.isArray(value) ? this.array(value) : this.object(value)
     this.open.delete(value)
     return Object.freeze(copy) as Json
   }
 
-  private array(value: unknown[], path: (string | number)[]): Json[] {
+  private array(value: unknown[]): Json[] {
     const copy: Json[] = []
     for (let index = 0; index < value.length; index += 1) {
+      this.path.push(index)
       const own = Object.getOwnPropertyDescriptor(value, index)
-      if (own === undefined) this.refuse('the array has a hole', [...path, index])
-      else copy.push(this.property(own, [...path, index]))
+      if (own === undefined) this.refuse('the array has a hole')
+      else copy.push(this.property(own))
+      this.path.pop()
     }
     return copy
   }
 
-  private object(value: object, path: (string | number)[]): JsonObject {
+  private object(value: object): JsonObject {
     const prototype = Object.getPrototypeOf(value)
     // Objects of another realm (a vm context, a test environment) have another Object.prototype.
     if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
-      this.refuse(`an instance of ${prototype.constructor?.name ?? 'a class'} is not plain data`, path)
+      this.refuse(`an instance of ${prototype.constructor?.name ?? 'a class'} is not plain data`)
     }
     const copy: JsonObject = {}
     for (const key of Reflect.ownKeys(value)) {
-      if (typeof key === 'symbol') this.refuse('a symbol key is not JSON', path)
-      else this.member(copy, value, key, path)
+      if (typeof key === 'symbol') this.refuse('a symbol key is not JSON')
+      this.path.push(key)
+      this.member(copy, value, key)
+      this.path.pop()
     }
     return copy
   }
 
-  private member(copy: JsonObject, value: object, key: string, path: (string | number)[]): void {
-    const at = [...path, key]
-    if (key === '__proto__') this.refuse('the key __proto__ is not allowed', at)
+  private member(copy: JsonObject, value: object, key: string): void {
+    if (key === '__proto__') this.refuse('the key __proto__ is not allowed')
     const own = Object.getOwnPropertyDescriptor(value, key)
     if (own === undefined || !own.enumerable) return
     if ('value' in own && own.value === undefined) return
-    copy[this.text(key, at)] = this.property(own, at)
+    copy[this.text(key)] = this.property(own)
   }
 
-  private property(own: PropertyDescriptor, path: (string | number)[]): Json {
-    if (!('value' in own)) this.refuse('a getter is not plain data', path)
-    return this.copy(own.value, path)
+  private property(own: PropertyDescriptor): Json {
+    if (!('value' in own)) this.refuse('a getter is not plain data')
+    return this.copy(own.value)
   }
 
-  private refuse(why: string, path: (string | number)[]): never {
+  private refuse(why: string): never {
+    const { path } = this
     const at = path.length === 0 ? '' : ` at ${pathText(path)}`
     throw new AetherisError(this.code, `${this.what} is not plain JSON${at}: ${why}.`, {
       issues: [{ path, code: 'not_json', message: why }],

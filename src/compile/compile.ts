@@ -107,12 +107,7 @@ export function sourceOf(node: Node): string {
 function bundle(step: Step, next: string): { [key: string]: Json } {
   const invoke: Json[] = step.nodes.map((id) => {
     const params = { node: id }
-    const settle: Json = {
-      actions: [
-        { type: 'settle', params },
-        { type: 'release', params },
-      ],
-    }
+    const settle: Json = { actions: [{ type: 'settle', params }] }
     return { id, src: 'call', onDone: settle, onError: settle }
   })
   const passOver: Json[] = step.nodes.map((id) => ({ type: 'passOver', params: { node: id } }))
@@ -125,7 +120,11 @@ function bundle(step: Step, next: string): { [key: string]: Json } {
           { guard: { type: 'ready', params: { node: step.nodes[0] as string } }, target: 'running' },
         ],
       },
-      running: { invoke, always: [{ guard: { type: 'settled', params: { nodes: step.nodes } }, target: next }] },
+      running: {
+        invoke,
+        always: [{ guard: { type: 'settled', params: { nodes: step.nodes } }, target: next }],
+        exit: { type: 'release', params: { nodes: step.nodes } },
+      },
     },
   }
 }

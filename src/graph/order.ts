@@ -47,6 +47,7 @@ export function topologicalOrder(graph: Body): string[] {
 /** A cycle as node ids, each of which waits for the one before, the first again at the end; undefined if none. */
 export function findCycle(graph: Body): string[] | undefined {
   const { left } = sort(graph)
+  if (left.size === 0) return undefined
   const needs = new Map(graph.nodes.map((node) => [node.id, dependencies(node)]))
   const places = new Map<string, number>()
   const path: string[] = []

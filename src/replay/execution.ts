@@ -197,7 +197,8 @@ export class Execution {
     const events: NewEvent[] = []
     const { state } = this
     const add = (next: EventBody, because: number | null) => {
-      const event: NewEvent = { ...next, ...stamp(), v: 1, cause: because, state: null }
+      const { id, at } = stamp()
+      const event = { type: next.type, data: next.data, id, at, v: 1, cause: because, state: null as Json } as NewEvent
       this.apply(event)
       event.state = this.value
       events.push(event)

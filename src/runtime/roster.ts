@@ -49,6 +49,8 @@ export class Roster {
   private readonly host: RosterHost
   private readonly jobSlots: Slots
   private readonly effectSlots: Slots
+  /** Jobs being loaded: a few at a time, so that after a restart the first goes on long before the last is there. */
+  private readonly loadSlots = new Slots(loadsMax)
   private readonly timers: Timers
   private readonly runners = new Map<string, Runner>()
   /** Jobs that wait for a slot or are being loaded, with what they were woken for. */
@@ -70,7 +72,7 @@ export class Roster {
     for await (const row of store.list({ unfinished: true })) {
       found += 1
       const isParked = row.status === 'waiting' || row.status === 'paused'
-      if (!isParked || (await store.inbox(row.id, 1)).length > 0) this.wake(row.id, { type: 'inbox' }, row.priority)
+      if (!isParked || row.unread > 0) this.wake(row.id, { type: 'inbox' }, row.priority)
     }
     await this.timers.look()
     return found
@@ -93,7 +95,8 @@ export class Roster {
       runner.receive(input)
     } else if (waking === undefined) {
       this.waking.set(jobId, [input])
-      this.jobSlots.acquire(priority, () => void this.load(jobId))
+      const load = () => void this.load(jobId)
+      this.jobSlots.acquire(priority, () => this.loadSlots.acquire(priority, load))
     } else if (carries.has(input.type) || !waking.some(({ type }) => type === input.type)) waking.push(input)
   }
 
@@ -104,7 +107,7 @@ export class Roster {
       this.wake(row.id, { type: 'inbox' }, row.priority)
       return
     }
-    this.run(new Runner(this.hostOf(agent), agent, row, execution, 0), [{ type: 'inbox' }])
+    this.run(new Runner(this.hostOf(agent), agent, row, execution, 0), [{ type: 'look' }])
   }
 
   /** What the attempts of a job that are under way have made so far. */
@@ -145,7 +148,9 @@ export class Roster {
       refuseCommands(this.waking.get(jobId) ?? [], error)
       this.waking.delete(jobId)
       this.jobSlots.release()
-      this.host.stuck(jobId, error)
+      if (!this.isClosed) this.host.stuck(jobId, error)
+    } finally {
+      this.loadSlots.release()
     }
   }
 
@@ -205,6 +210,8 @@ export class Roster {
     this.jobSlots.release()
   }
 }
+
+const loadsMax = 32
 
 /** Inputs that say more than that there is something to look at. */
 const carries: ReadonlySet<Input['type']> = new Set<Input['type']>(['outcome', 'command'])

@@ -144,7 +144,8 @@ export class Runtime implements HandleHost {
     const { id = newId(this.clock.now(), this.random), priority = defaultPriority, source } = options
     checkSpawn(id, priority)
     const birth = { input: parseInput(agent, input), budget: parseBudget(agent, options.budget), source, parent }
-    const existing = await this.existing(agent, id)
+    // A new id is nobody's yet.
+    const existing = options.id === undefined ? undefined : await this.existing(agent, id)
     if (existing !== undefined) return parent === undefined ? existing : childOf(parent, existing)
     const execution = new Execution(programsOf(this.agents))
     const at = this.clock.now()
@@ -318,7 +319,7 @@ export class Runtime implements HandleHost {
     const [{ at }] = events as [NewEvent, ...NewEvent[]]
     const row: JobRow = {
       ...{ id, agent: agent.name, status, priority, seq: events.length, hash: '', epoch: 1 },
-      ...{ owner: this.generation, createdAt: at, updatedAt: at },
+      ...{ owner: this.generation, unread: 0, createdAt: at, updatedAt: at },
     }
     if (status === 'running') this.roster.begin(agent, row, execution)
     return new JobHandle(this, agent, channel)

@@ -54,7 +54,8 @@ export class Slots {
   private next(): number | undefined {
     let best: number | undefined
     let bestRank = Number.POSITIVE_INFINITY
-    for (const [priority, queue] of this.queues.entries()) {
+    for (let priority = 0; priority < priorities; priority += 1) {
+      const queue = this.queues[priority] as Waiter[]
       while (queue[0]?.gone) queue.shift()
       const first = queue[0]
       if (first === undefined) continue

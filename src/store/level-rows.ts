@@ -16,7 +16,6 @@ import { corrupt } from './store-error.ts'
 /** A row with the counts that tell the writer what else there is of the job. */
 export interface StoredRow extends JobRow {
   timers: number
-  unread: number
   /** Messages that ever came: the place of the next one. */
   arrivals: number
   /** Seqs of the snapshots that are kept, oldest first. */

@@ -91,9 +91,8 @@ const nothing: ReadonlyMap<string, number> = new Map()
 
 /** Field by field: this is the busiest path, and spreading is several times slower. */
 function withCounts(row: JobRow, before: StoredRow | undefined): StoredRow {
-  const { id, agent, status, priority, seq, hash, epoch, owner, createdAt, updatedAt } = row
+  const { id, agent, status, priority, seq, hash, epoch, owner, unread, createdAt, updatedAt } = row
   const timers = before?.timers ?? 0
-  const unread = before?.unread ?? 0
   const arrivals = before?.arrivals ?? 0
   const snapshots = before?.snapshots ?? []
   return {
@@ -105,10 +104,10 @@ function withCounts(row: JobRow, before: StoredRow | undefined): StoredRow {
     hash,
     epoch,
     owner,
+    unread,
     createdAt,
     updatedAt,
     timers,
-    unread,
     arrivals,
     snapshots,
   }

@@ -128,21 +128,23 @@ export class MemoryStore implements JobStore {
   }
 
   #apply(commit: PreparedCommit, before: MemoryJob | undefined): Committed {
-    const job = before ?? emptyJob()
+    const draft = before ?? emptyJob()
     let hash = before?.row.hash ?? genesisHash
     for (const { key, text, blobs } of commit.events) {
       hash = chainHash(hash, key, text)
-      job.events.push(hash + text)
-      for (const [name, blob] of blobs) job.blobs.set(name, blob)
+      draft.events.push(hash + text)
+      for (const [name, blob] of blobs) draft.blobs.set(name, blob)
     }
     const row = advance(before?.row, commit, hash, this.#generation)
-    this.#jobs.set(row.id, Object.assign(job, { row }))
+    const job = Object.assign(draft, { row })
+    this.#jobs.set(row.id, job)
     for (const id of commit.clear) job.timers.delete(id)
     for (const { id, dueAt } of commit.set) job.timers.set(id, dueAt)
     for (const id of commit.acks) job.unread.delete(id)
     keepSnapshot(job.snapshots, commit.snapshot)
     for (const message of commit.send) this.#deliver(message)
     if (hasEnded(row)) for (const left of [job.timers, job.unread, job.snapshots]) left.clear()
+    job.row = { ...row, unread: job.unread.size }
     return { seq: row.seq, hash }
   }
 
@@ -214,6 +216,7 @@ export class MemoryStore implements JobStore {
     if (job === undefined || job.seen.has(id) || hasEnded(job.row)) return
     job.seen.add(id)
     job.unread.set(id, text)
+    job.row = { ...job.row, unread: job.unread.size }
   }
 
   async inbox(jobId: string, limit = Infinity): Promise<InboxMessage[]> {

@@ -40,6 +40,7 @@ export function advance(row: JobRow | undefined, commit: PreparedCommit, hash: s
     seq,
     epoch,
     owner: claimedBy,
+    unread,
     createdAt,
     updatedAt,
   } = row ?? created(commit, owner)
@@ -52,6 +53,7 @@ export function advance(row: JobRow | undefined, commit: PreparedCommit, hash: s
     hash,
     epoch,
     owner: claimedBy,
+    unread,
     createdAt,
     updatedAt: commit.events.length === 0 ? updatedAt : commit.lastAt,
   }
@@ -72,6 +74,7 @@ function created({ jobId, create, firstAt }: PreparedCommit, owner: number): Job
     hash: '',
     epoch: 1,
     owner,
+    unread: 0,
     createdAt: firstAt,
     updatedAt: firstAt,
   }
@@ -79,6 +82,6 @@ function created({ jobId, create, firstAt }: PreparedCommit, owner: number): Job
 
 /** Names the fields one by one, so that a store may keep more in its own rows. */
 export function publicRow(row: JobRow): JobRow {
-  const { id, agent, status, priority, seq, hash, epoch, owner, createdAt, updatedAt } = row
-  return { id, agent, status, priority, seq, hash, epoch, owner, createdAt, updatedAt }
+  const { id, agent, status, priority, seq, hash, epoch, owner, unread, createdAt, updatedAt } = row
+  return { id, agent, status, priority, seq, hash, epoch, owner, unread, createdAt, updatedAt }
 }

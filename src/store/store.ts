@@ -34,6 +34,8 @@ export interface JobRow {
   epoch: number
   /** The opening of the store that made the last claim. */
   owner: number
+  /** Messages in its inbox. */
+  unread: number
   createdAt: number
   updatedAt: number
 }

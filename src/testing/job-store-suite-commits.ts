@@ -25,6 +25,7 @@ function acceptedCases(bench: Bench): void {
       hash: committed.hash,
       epoch: 1,
       owner: 1,
+      unread: 0,
       createdAt: 1000,
       updatedAt: 1001,
     })

@@ -50,6 +50,25 @@ export function inboxCases(bench: Bench): void {
       expect(await all(bench.store.verify())).toEqual([])
     })
 
+    test('the row of a job counts the messages that it has not taken', async () => {
+      const counts: (number | undefined)[] = []
+      const count = async () => counts.push((await bench.store.get('job'))?.unread)
+      await bench.create('job')
+      await count()
+      for (const id of ['a', 'b', 'b', 'c']) await bench.send('job', id)
+      await count()
+      await bench.append('job', 1, 1, { acks: ['b', 'b'] })
+      await count()
+      await bench.restart()
+      await bench.append('job', 2)
+      await count()
+      const [listed] = await all(bench.store.list())
+      expect(listed?.unread).toBe(2)
+      await bench.append('job', 3, 1, { status: 'completed' })
+      await count()
+      expect(counts).toEqual([0, 3, 2, 2, 0])
+    })
+
     test('a message and the commit that takes it may be sent together', async () => {
       await bench.create('job')
       await Promise.all([bench.send('job', 'm'), bench.append('job', 1, 1, { acks: ['m'] })])
