@@ -5,7 +5,7 @@ import type { EventData, NewEvent } from '../event/event.ts'
 import type { TaskGraph } from '../graph/graph.ts'
 import type { Effect } from './effect.ts'
 import { fire } from './fire.ts'
-import { keptAfter, keptForRevision, remaining } from './rerun.ts'
+import { type Kept, keptAfter, keptForRevision, remaining } from './rerun.ts'
 import type { FoldState } from './state.ts'
 
 /** What inputs do: they move the machine, or the life around it. */
@@ -105,14 +105,13 @@ function revise(state: FoldState, { graph, hash }: EventData<'plan.revised'>): v
   const isBetween = state.live.phase === 'planning'
   const kept = isBetween ? undefined : keptForRevision(state.graph as TaskGraph, state.live)
   const plan = setPlan(state, graph as unknown as TaskGraph)
-  const program = state.programs.ofPlan(plan, hash)
   if (kept === undefined) {
-    state.actor = state.live.adopt(program)
+    state.actor = state.live.adopt(state.programs.ofPlan(plan, hash))
     return
   }
   state.live.settle(plannerPath, { type: 'aetheris.done', output: null })
-  state.actor = state.live.rerun(program, kept)
-  state.pending.rebind(state.actor.requests())
+  // Some of its nodes may have settled since the planner was asked.
+  rerun(state, kept, remaining(plan, kept.results, hash))
 }
 
 function setPlan(state: FoldState, graph: TaskGraph): TaskGraph {
@@ -126,10 +125,13 @@ function setPlan(state: FoldState, graph: TaskGraph): TaskGraph {
 function restart(state: FoldState, node: string): void {
   const graph = state.graph as TaskGraph
   const kept = keptAfter(graph, state.live, node)
-  const rest = remaining(graph, kept.results)
-  state.undecided = decidable(rest.graph)
   state.isEnded = false
-  state.actor = state.live.rerun(state.programs.ofPlan(rest.graph, rest.hash), kept)
+  rerun(state, kept, remaining(graph, kept.results))
+}
+
+function rerun(state: FoldState, kept: Kept, { graph, hash }: ReturnType<typeof remaining>): void {
+  state.undecided = decidable(graph)
+  state.actor = state.live.rerun(state.programs.ofPlan(graph, hash), kept)
   state.pending.rebind(state.actor.requests())
 }
 

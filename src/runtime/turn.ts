@@ -88,7 +88,7 @@ export class Turn {
       case 'done':
         return { type: 'node.completed', data: { effect: id, attempt, output: result.output, ...cost } }
       case 'planned':
-        return this.planned(result.graph as unknown as Json)
+        return this.planned(effect, result.graph as unknown as Json)
       case 'spawned':
         return { type: 'child.spawned', data: { effect: id, jobId: result.jobId } }
       case 'stopped':
@@ -120,8 +120,13 @@ export class Turn {
     return { type: 'node.retried', data: { effect: id, attempt, error, delayMs, ...cost } }
   }
 
-  private planned(graph: Json): EventBody {
-    const { rounds } = this.execution
+  private planned({ id, attempt }: Effect, graph: Json): EventBody {
+    const { rounds, isEnding } = this.execution
+    if (isEnding) {
+      const message = 'The plan came when the job was ending already, so it is not adopted.'
+      const error = toErrorData(new AetherisError('COMMAND_REFUSED', message))
+      return { type: 'node.failed', data: { effect: id, attempt, error } }
+    }
     const hash = digest(graph)
     if (rounds <= 1) return { type: 'plan.adopted', data: { graph, hash } }
     return { type: 'plan.revised', data: { graph, hash, round: rounds } }
