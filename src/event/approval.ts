@@ -29,3 +29,9 @@ const defaultOptions: Readonly<Record<string, Verdict>> = { approve: 'approve', 
 export function optionsOf({ options }: ApprovalPolicy): Readonly<Record<string, Verdict>> {
   return options ?? defaultOptions
 }
+
+/** The verdict that an option is; undefined where it cannot be answered. */
+export function verdictOf(policy: ApprovalPolicy, option: string): Verdict | undefined {
+  const options = optionsOf(policy)
+  return Object.hasOwn(options, option) ? options[option] : undefined
+}

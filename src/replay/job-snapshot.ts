@@ -129,6 +129,12 @@ export class JobSnapshot<Output = unknown> {
     return nodesOf(this.#graph, this.results, this.pending)
   }
 
+  /** Where a node of the plan stands; undefined where there is no such node. */
+  nodeStatus(node: string): NodeStatus | undefined {
+    const { nodes } = this
+    return Object.hasOwn(nodes, node) ? nodes[node] : undefined
+  }
+
   /** How each node of the job's plans has ended that has. */
   get results(): Results {
     return this.#graph === undefined ? {} : (this.context as PlanContext).nodes
@@ -140,8 +146,8 @@ export class JobSnapshot<Output = unknown> {
    */
   matches(path: string): boolean {
     const [first = '', ...rest] = path.split('.')
-    const { nodes } = this
-    if (first in nodes && rest.length <= 1) return rest.length === 0 || nodes[first] === rest[0]
+    const status = this.nodeStatus(first)
+    if (status !== undefined && rest.length <= 1) return rest.length === 0 || status === rest[0]
     const body = isObject(this.value) ? Object.values(this.value)[0] : undefined
     return isIn(this.value, path.split('.')) || (body !== undefined && isIn(body, path.split('.')))
   }
@@ -157,7 +163,7 @@ function isIn(value: Json, path: string[]): boolean {
   const [first, ...rest] = path
   if (first === undefined) return true
   if (typeof value === 'string') return value === first && rest.length === 0
-  return isObject(value) && first in value && isIn(value[first] as Json, rest)
+  return isObject(value) && Object.hasOwn(value, first) && isIn(value[first] as Json, rest)
 }
 
 function pendingOf(execution: Execution): Pending[] {

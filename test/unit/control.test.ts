@@ -234,7 +234,11 @@ describe('retry and restart', () => {
     expect(job.getSnapshot().value).toBe('failed')
     expect(job.getSnapshot().nodes).toEqual({ a: 'completed', b: 'failed', c: 'completed', d: 'cancelled' })
     await expect(job.retry('a')).rejects.toMatchObject({ code: 'COMMAND_REFUSED' })
-    await expect(job.retry('nobody')).rejects.toMatchObject({ code: 'COMMAND_REFUSED' })
+    for (const nobody of ['nobody', 'constructor', '__proto__', 'toString']) {
+      await expect(job.retry(nobody)).rejects.toMatchObject({ code: 'COMMAND_REFUSED' })
+      await expect(job.restart(nobody)).rejects.toMatchObject({ code: 'COMMAND_REFUSED' })
+      expect(job.getSnapshot().matches(nobody)).toBe(false)
+    }
     await job.retry('b', { by: 'ana', reason: 'disk replaced' })
     await runtime.settle()
     expect(job.getSnapshot().nodes).toEqual({ a: 'completed', b: 'running', c: 'completed', d: 'blocked' })
