@@ -86,12 +86,11 @@ export class FoldState {
     this.live.settle(effect.path, outcome)
   }
 
-  /** Nothing is left to be done for the job. */
+  /** Nothing is left to be done for the job. Signals that nobody has taken stay: it may be restarted. */
   close(): void {
     this.isEnded = true
     for (const effect of this.pending.effects.values()) if (effect.kind === 'spawn') this.orphans.add(effect)
     this.pending.clear()
-    this.signals = new Signals()
     this.queue = []
   }
 
