@@ -34,7 +34,7 @@ function passDeadline(state: FoldState, effect: Effect, at: number): void {
   if (status === 'started' && effect.class === 'once') {
     return state.announce({ type: 'node.outcome_unknown', data: { effect: id, attempt, reason: 'timeout' } })
   }
-  if (status === 'awaiting') state.orphans.add(effect)
+  state.orphans.add(effect)
   state.pending.change(id, at, { status: 'answered' })
   const { deadlineMs } = input as { deadlineMs?: number }
   const message = `The node took longer than ${deadlineMs} ms with all its attempts.`
@@ -55,7 +55,7 @@ function endGrace(state: FoldState): void {
   for (const effect of state.pending.effects.values()) {
     if (!effect.isHalted || effect.status === 'answered') continue
     const { id, attempt } = effect
-    if (effect.status === 'awaiting') state.orphans.add(effect)
+    state.orphans.add(effect)
     if (effect.status === 'started' && effect.class === 'once') {
       state.announce({ type: 'node.outcome_unknown', data: { effect: id, attempt, reason: 'cancelled' } })
     }

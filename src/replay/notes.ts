@@ -1,4 +1,4 @@
-import type { NewEvent } from '../event/event.ts'
+import type { EventData, NewEvent } from '../event/event.ts'
 import type { Effect } from './effect.ts'
 import type { FoldState } from './state.ts'
 
@@ -34,7 +34,7 @@ export function applyNote(state: FoldState, event: NewEvent): void {
     case 'node.waiting':
       return pending.change(event.data.effect, at, { status: 'waiting', cause: seq })
     case 'child.spawned':
-      return pending.change(event.data.effect, at, { status: 'awaiting', childId: event.data.jobId, cause: seq })
+      return spawned(event.data, at, state)
     case 'approval.requested':
       return requested(event.data, at, state)
     case 'approval.escalated':
@@ -49,6 +49,17 @@ export function applyNote(state: FoldState, event: NewEvent): void {
       if (purpose === 'sleep' && effect !== undefined) pending.change(effect, at, { status: 'sleeping', cause: seq })
     }
   }
+}
+
+function spawned(
+  { effect: id, jobId }: EventData<'child.spawned'>,
+  at: number,
+  { pending, orphans, seq }: FoldState,
+): void {
+  pending.change(id, at, { status: 'awaiting', childId: jobId, cause: seq })
+  const effect = pending.effects.get(id)
+  // It was not there yet when it was told that it is not needed.
+  if (effect?.isHalted) orphans.add(effect)
 }
 
 function retried(id: string, at: number, delayMs: number, state: FoldState): void {
@@ -121,7 +132,9 @@ function interrupted(at: number, state: FoldState): void {
     if (effect.status !== 'started') continue
     if (effect.class === 'once')
       state.announce({ type: 'node.outcome_unknown', data: { effect: id, attempt, reason: 'crash' } })
-    else if (effect.isHalted) state.announce({ type: 'node.cancelled', data: { effect: id, attempt } })
-    else pending.change(id, at, { status: 'interrupted', cause: seq })
+    else if (effect.isHalted) {
+      state.orphans.add(effect)
+      state.announce({ type: 'node.cancelled', data: { effect: id, attempt } })
+    } else pending.change(id, at, { status: 'interrupted', cause: seq })
   }
 }

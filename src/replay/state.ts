@@ -89,7 +89,7 @@ export class FoldState {
   /** Nothing is left to be done for the job. Signals that nobody has taken stay: it may be restarted. */
   close(): void {
     this.isEnded = true
-    for (const effect of this.pending.effects.values()) if (effect.kind === 'spawn') this.orphans.add(effect)
+    for (const effect of this.pending.effects.values()) this.orphans.add(effect)
     this.pending.clear()
     this.queue = []
   }
