@@ -5,7 +5,7 @@ import type { PlanContext } from '../compile/hydrate.ts'
 import type { Budget, Usage } from '../event/budget.ts'
 import type { TaskGraph } from '../graph/graph.ts'
 import type { NodeResult, Results } from '../graph/result.ts'
-import type { Approval, Effect, EffectKind, EffectStatus, WaitInput } from './effect.ts'
+import type { Approval, Effect, EffectKind, EffectStatus, SpawnInput, WaitInput } from './effect.ts'
 import type { Execution } from './execution.ts'
 import type { Held } from './state.ts'
 
@@ -29,6 +29,8 @@ export interface Pending {
   progress?: Json
   /** The job that it waits for. */
   childId?: string
+  /** It only starts a job, and does not wait for it. */
+  isDetached?: true
 }
 
 /** Where a node of a plan stands. */
@@ -184,6 +186,7 @@ function pendingOfEffect(effect: Effect, dueAt: number | undefined): Pending {
     ...(approval === undefined ? {} : { approval }),
     ...(progress === undefined ? {} : { progress }),
     ...(childId === undefined ? {} : { childId }),
+    ...(kind === 'spawn' && (input as SpawnInput).detach ? { isDetached: true as const } : {}),
   }
 }
 

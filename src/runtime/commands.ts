@@ -125,8 +125,8 @@ function resolve({ effect, as, by, reason }: CommandBody<'resolve'>, job: JobSna
 
 function childEnded({ effect, end }: CommandBody<'child'>, job: JobSnapshot): Decision {
   const found = job.pending.find((each) => each.effect === effect)
-  // The parent no longer waits for it.
-  if (found === undefined || found.kind !== 'spawn' || found.status === 'answered') return repeat
+  // The parent no longer waits for it, or never did.
+  if (found === undefined || found.kind !== 'spawn' || found.status === 'answered' || found.isDetached) return repeat
   const { attempt } = found
   if (end.type === 'completed') return accept({ type: 'node.completed', data: { effect, attempt, output: end.output } })
   return accept({ type: 'node.failed', data: { effect, attempt, error: end.error } })

@@ -33,7 +33,7 @@ function holding(store: JobStore, isHeld: (commit: Commit) => boolean, when: 'be
 }
 
 /** A parent that is making its child, and is held there. */
-async function making(when: 'before' | 'after') {
+async function making(when: 'before' | 'after', options: { detach?: true } = {}) {
   const script = new Script()
   const [inside, other] = [script.tool('inside', 'idempotent'), script.tool('other', 'idempotent')]
   const any = { input: z.any(), output: z.any() }
@@ -43,7 +43,10 @@ async function making(when: 'before' | 'after') {
     ...any,
     tools: [other],
     agents: [child],
-    plan: (graph) => ({ kid: graph.spawn('kid', child, 1), other: graph.call('other', other, 1) }),
+    plan: (graph) => ({
+      kid: graph.spawn('kid', child, 1, options as { detach: true }),
+      other: graph.call('other', other, 1),
+    }),
   })
   const kept = memoryStore()
   const { store, release } = holding(kept, ({ create, lease }) => create !== undefined && lease.jobId !== 'job', when)
@@ -115,4 +118,21 @@ test('a child is told once, however often its parent dies afterwards', async () 
   expect((await after.job('job')).getSnapshot().phase).toBe('cancelled')
   // Its end alone, told to the parent.
   expect(sent).toEqual(['child'])
+})
+
+test('one that is only started gives its parent nothing, also where it ends before the parent knows that it is there', async () => {
+  const { script, runtime, kept, check } = await making('after', { detach: true })
+  const looking = await runtime.reopen({ store: kept, effects: 'hold' })
+  const body = { effect: 'kid', jobId: 'job/kid', end: { type: 'completed', output: 'grown' } }
+  await kept.send({ jobId: 'job', id: 'child:kid', at: 0, kind: 'child', body })
+  const again = await looking.reopen()
+  await again.settle()
+  await using after = await again.reopen({ effects: 'run' })
+  await after.settle()
+  script.answer('other')
+  script.answer('other', 'O')
+  await after.settle()
+  const job = await after.job('job')
+  expect(job.getSnapshot().output).toEqual({ kid: { jobId: 'job/kid' }, other: 'O' })
+  await check(after)
 })
