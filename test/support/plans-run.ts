@@ -1,8 +1,12 @@
 import type { JobEvent } from '../../src/event/event.ts'
+import type { Pending } from '../../src/replay/job-snapshot.ts'
 import type { JobHandle } from '../../src/runtime/job-handle.ts'
 import type { TestRuntime, TestRuntimeOptions } from '../../src/testing/test-runtime.ts'
 import { type Crash, Lives } from './crash-lives.ts'
-import { graphOf, payloadOf, planRunner, type Sample, World } from './plans.ts'
+import type { CallSample, Sample } from './plans.ts'
+import { graphOf } from './plans-graph.ts'
+import { payloadOf } from './plans-model.ts'
+import { planRunner, World } from './plans-world.ts'
 
 /** Runs sampled plans to their end, through as many crashes as asked for. */
 
@@ -24,7 +28,7 @@ export async function runPlan(
 ): Promise<Outcome> {
   const world = new World()
   const runner = planRunner(world)
-  const lives = await Lives.open({ agents: [runner], ...options }, crashes)
+  const lives = await Lives.open({ agents: [runner, ...runner.agents.values()], ...options }, crashes)
   await lives.doing((runtime) => runtime.spawn(runner, graphOf(sample), { id: 'job' }))
   for (const node of sample) if (node.kind === 'wait' && node.given === 'early') await give(lives, node.id)
   for (let round = 0; round < roundsMax; round += 1) if (!(await moves(lives, sample))) break
@@ -32,24 +36,42 @@ export async function runPlan(
   return { job, runtime: lives.runtime, world, events: await historyOf(job), crashes: lives.crashes }
 }
 
-/** Gives the waits what they are to be given now, or lets time go on; false where neither would change anything. */
+/** Gives those who wait what they are to be given now, or lets time go on; false where neither would change anything. */
 async function moves(lives: Lives, sample: readonly Sample[]): Promise<boolean> {
   await lives.settle()
   const { status, pending } = (await lives.runtime.job('job')).getSnapshot()
   if (status !== 'active') return false
-  const waiting = pending.filter(({ effect, status }) => status === 'waiting' && isGiven(sample, effect))
+  const waiting = pending.filter((each) => isGiven(sample, each))
   for (const { effect } of waiting) await give(lives, effect)
-  return waiting.length > 0 || lives.tick()
+  const asking = pending.flatMap((each) => askedOf(sample, each) ?? [])
+  for (const { id, approval } of asking) await decide(lives, id, approval?.verdict ?? 'approve')
+  return waiting.length + asking.length > 0 || lives.tick()
 }
 
-function isGiven(sample: readonly Sample[], effect: string): boolean {
-  return sample.some((node) => node.id === effect && node.kind === 'wait' && node.given === 'waiting')
+function isGiven(sample: readonly Sample[], { effect, status }: Pending): boolean {
+  const node = status === 'waiting' ? sample.find(({ id }) => id === effect) : undefined
+  return node?.kind === 'wait' && node.given === 'waiting'
+}
+
+/** The call that asks somebody for an approval, who has not answered yet. */
+function askedOf(sample: readonly Sample[], { effect, status }: Pending): CallSample | undefined {
+  const node = status === 'approving' ? sample.find(({ id }) => id === effect) : undefined
+  return node?.kind === 'call' && node.approval?.by === 'somebody' ? node : undefined
 }
 
 function give(lives: Lives, id: string): Promise<void> {
+  return ask(lives, (job) => job.signal(`go-${id}`, payloadOf(id), { id: `message-${id}` }))
+}
+
+function decide(lives: Lives, id: string, verdict: 'approve' | 'deny'): Promise<void> {
+  return ask(lives, (job) => job[verdict](id, { by: 'ana' }))
+}
+
+/** Asks something of the job, also of its next process where this one dies; one that has ended takes nothing more. */
+function ask(lives: Lives, what: (job: JobHandle) => Promise<void>): Promise<void> {
   return lives.doing(async (runtime) => {
     const job = await runtime.job('job')
-    await job.signal(`go-${id}`, payloadOf(id), { id: `message-${id}` }).catch((error) => {
+    await what(job).catch((error) => {
       if (error.code !== 'JOB_SETTLED') throw error
     })
   })
