@@ -54,12 +54,8 @@ function endGrace(state: FoldState): void {
   if (!state.live.isPlan) return state.live.control({ type: 'job.kill' })
   for (const effect of state.pending.effects.values()) {
     if (!effect.isHalted || effect.status === 'answered') continue
-    const { id, attempt } = effect
     state.orphans.add(effect)
-    if (effect.status === 'started' && effect.class === 'once') {
-      state.announce({ type: 'node.outcome_unknown', data: { effect: id, attempt, reason: 'cancelled' } })
-    }
-    state.announce({ type: 'node.cancelled', data: { effect: id, attempt } })
+    state.callOff(effect, 'cancelled')
   }
 }
 

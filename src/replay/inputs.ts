@@ -147,8 +147,8 @@ function complete(state: FoldState, { effect, output }: EventData<'node.complete
 }
 
 function cancelEffect(state: FoldState, id: string): void {
-  const { status, class: effectClass } = state.pending.effects.get(id) as Effect
-  const ended: EndedError['ended'] = status === 'unknown' && effectClass === 'once' ? 'unknown' : 'cancelled'
+  const { status } = state.pending.effects.get(id) as Effect
+  const ended: EndedError['ended'] = status === 'unknown' ? 'unknown' : 'cancelled'
   const error: EndedError = { name: 'AetherisError', code: 'JOB_CANCELLED', message: 'The job was ending.', ended }
   state.settle(id, { type: 'aetheris.error', error })
 }

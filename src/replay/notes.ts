@@ -134,7 +134,7 @@ function interrupted(at: number, state: FoldState): void {
       state.announce({ type: 'node.outcome_unknown', data: { effect: id, attempt, reason: 'crash' } })
     else if (effect.isHalted) {
       state.orphans.add(effect)
-      state.announce({ type: 'node.cancelled', data: { effect: id, attempt } })
+      state.callOff(effect, 'crash')
     } else pending.change(id, at, { status: 'interrupted', cause: seq })
   }
 }

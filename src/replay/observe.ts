@@ -47,13 +47,13 @@ function halt(state: FoldState, request: Request, at: number): void {
   const { pending } = state
   const effect = pending.effectOf(request)
   if (effect === undefined || effect.isHalted) return
-  const { id, attempt } = effect
+  const { id } = effect
   const outlives = effect.kind === 'spawn' && (effect.input as SpawnInput).onParentEnd === 'abandon'
   state.orphans.add(effect)
   pending.clearTimers(id)
   if (isEngaged(effect) && !outlives) return pending.change(id, at, { isHalted: true })
+  state.callOff(effect, 'crash')
   pending.change(id, at, { isHalted: true, status: 'answered' })
-  state.announce({ type: 'node.cancelled', data: { effect: id, attempt } })
 }
 
 /** Bounds how long a job that is ending waits for what is under way. */

@@ -4,7 +4,7 @@ import { JobActor, type Program } from '../compile/actor.ts'
 import type { Budget, BudgetLimit, Usage } from '../event/budget.ts'
 import type { EventBody, EventData } from '../event/event.ts'
 import type { TaskGraph } from '../graph/graph.ts'
-import type { Timer } from './effect.ts'
+import type { Effect, Timer } from './effect.ts'
 import { Orphans } from './orphans.ts'
 import { Pending, type PersistedPending } from './pending.ts'
 import { remaining } from './rerun.ts'
@@ -77,6 +77,13 @@ export class FoldState {
     const timer = this.pending.nextTimer()
     const data = { timer, purpose, dueAt, ...(effect === undefined ? {} : { effect }) }
     this.announce({ type: 'timer.armed', data })
+  }
+
+  /** Ends an effect that is not waited for. What may have happened is unknown then, so that it is undone. */
+  callOff({ id, kind, status, class: effectClass, attempt }: Effect, reason: 'crash' | 'cancelled'): void {
+    const mayHave = kind === 'call' && effectClass !== 'read' && (status === 'started' || status === 'interrupted')
+    if (mayHave) this.announce({ type: 'node.outcome_unknown', data: { effect: id, attempt, reason } })
+    this.announce({ type: 'node.cancelled', data: { effect: id, attempt } })
   }
 
   settle(id: string, outcome: Parameters<JobActor['settle']>[1]): void {
