@@ -6,7 +6,7 @@ import { type Crash, Lives } from './crash-lives.ts'
 import type { CallSample, Sample } from './plans.ts'
 import { graphOf } from './plans-graph.ts'
 import { payloadOf } from './plans-model.ts'
-import { planRunner, World } from './plans-world.ts'
+import { planRunner, type Ways, World } from './plans-world.ts'
 
 /** Runs sampled plans to their end, through as many crashes as asked for. */
 
@@ -20,18 +20,27 @@ export interface Outcome {
 
 const roundsMax = 500
 
+export interface RunOptions extends Partial<TestRuntimeOptions> {
+  ways?: Ways
+  /** What somebody does from outside, with `lives`, whenever nothing moves by itself; true where it did anything. */
+  meddle?(lives: Lives): Promise<boolean>
+}
+
 /** Lets a plan run until it ends, or until nothing moves it any more. */
 export async function runPlan(
   sample: readonly Sample[],
   crashes: readonly Crash[] = [],
-  options: Partial<TestRuntimeOptions> = {},
+  { ways, meddle = async () => false, ...options }: RunOptions = {},
 ): Promise<Outcome> {
   const world = new World()
-  const runner = planRunner(world)
+  const runner = planRunner(world, ways)
   const lives = await Lives.open({ agents: [runner, ...runner.agents.values()], ...options }, crashes)
   await lives.doing((runtime) => runtime.spawn(runner, graphOf(sample), { id: 'job' }))
   for (const node of sample) if (node.kind === 'wait' && node.given === 'early') await give(lives, node.id)
-  for (let round = 0; round < roundsMax; round += 1) if (!(await moves(lives, sample))) break
+  for (let round = 0; round < roundsMax; round += 1) {
+    const meddled = await meddle(lives)
+    if (!(await moves(lives, sample)) && !meddled) break
+  }
   const job = await lives.runtime.job('job')
   return { job, runtime: lives.runtime, world, events: await historyOf(job), crashes: lives.crashes }
 }
@@ -67,12 +76,12 @@ function decide(lives: Lives, id: string, verdict: 'approve' | 'deny'): Promise<
   return ask(lives, (job) => job[verdict](id, { by: 'ana' }))
 }
 
-/** Asks something of the job, also of its next process where this one dies; one that has ended takes nothing more. */
+/** Asks something of the job, also of its next process where this one dies; in vain where it is of no use any more. */
 function ask(lives: Lives, what: (job: JobHandle) => Promise<void>): Promise<void> {
   return lives.doing(async (runtime) => {
     const job = await runtime.job('job')
     await what(job).catch((error) => {
-      if (error.code !== 'JOB_SETTLED') throw error
+      if (error.code !== 'JOB_SETTLED' && error.code !== 'COMMAND_REFUSED') throw error
     })
   })
 }

@@ -55,8 +55,14 @@ const callInput = z.object({
 
 const retry = { maxAttempts: 4, initialDelayMs: 100 }
 
-/** The agent whose input is the plan that it runs. `pause` lets tools take turns of the event loop. */
-export function planRunner(world: World, pause: () => Promise<void> | void = () => {}) {
+/** What calls go through in the world, before and after they take effect; may take its time, throw, or never end. */
+export interface Ways {
+  before?(context: ToolContext): Promise<void>
+  after?(context: ToolContext): Promise<void>
+}
+
+/** The agent whose input is the plan that it runs. */
+export function planRunner(world: World, { before, after }: Ways = {}) {
   const doing = (effect: EffectClass) =>
     tool({
       name: `do-${effect}`,
@@ -66,10 +72,11 @@ export function planRunner(world: World, pause: () => Promise<void> | void = () 
       async run({ script: { end, failures }, from, item, index, iteration, failAt }, context) {
         world.begin(context, effect)
         try {
-          await pause()
+          await before?.(context)
           if (end === 'terminal' || (failAt !== undefined && failAt === iteration)) throw new TerminalError('never')
           if (end === 'always' || world.failsYet(context.idempotencyKey, failures)) throw new RetryableError('not yet')
           world.note('end', context, effect)
+          await after?.(context)
           return outputOf(context.effect, item === undefined ? from : [...from, item, index])
         } finally {
           world.underWay -= 1
@@ -83,7 +90,7 @@ export function planRunner(world: World, pause: () => Promise<void> | void = () 
     effect: 'idempotent',
     async run(_, context) {
       world.begin(context, 'idempotent')
-      await pause()
+      await before?.(context)
       world.note('end', context, 'idempotent')
       world.underWay -= 1
       return null
