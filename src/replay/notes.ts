@@ -23,7 +23,7 @@ export function applyNote(state: FoldState, event: NewEvent): void {
     case 'node.progressed':
       return pending.change(event.data.effect, at, { progress: event.data.progress })
     case 'node.retried':
-      return retried(event.data.effect, at, event.data.delayMs, state)
+      return retried(event.data, at, state)
     case 'node.outcome_unknown':
       return pending.change(event.data.effect, at, { status: 'unknown', isReconciled: false })
     case 'node.reconciled':
@@ -62,10 +62,11 @@ function spawned(
   if (effect?.isHalted) orphans.add(effect)
 }
 
-function retried(id: string, at: number, delayMs: number, state: FoldState): void {
+function retried({ effect: id, error, delayMs }: EventData<'node.retried'>, at: number, state: FoldState): void {
   const { pending } = state
-  const effect = pending.effects.get(id) as Effect
-  pending.change(id, at, { status: 'backoff', failures: effect.failures + 1 })
+  const { failures, class: effectClass, isUncertain = false } = pending.effects.get(id) as Effect
+  const isOpen = error.code === 'TOOL_TIMEOUT' && effectClass === 'idempotent'
+  pending.change(id, at, { status: 'backoff', failures: failures + 1, isUncertain: isUncertain || isOpen })
   state.arm(id, 'retry', at + delayMs)
 }
 
@@ -135,6 +136,6 @@ function interrupted(at: number, state: FoldState): void {
     else if (effect.isHalted) {
       state.orphans.add(effect)
       state.callOff(effect, 'crash')
-    } else pending.change(id, at, { status: 'interrupted', cause: seq })
+    } else pending.change(id, at, { status: 'interrupted', isUncertain: effect.class !== 'read', cause: seq })
   }
 }

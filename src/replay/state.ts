@@ -4,7 +4,7 @@ import { JobActor, type Program } from '../compile/actor.ts'
 import type { Budget, BudgetLimit, Usage } from '../event/budget.ts'
 import type { EventBody, EventData } from '../event/event.ts'
 import type { TaskGraph } from '../graph/graph.ts'
-import type { Effect, Timer } from './effect.ts'
+import { type Effect, mayHaveHappened, type Timer } from './effect.ts'
 import { Orphans } from './orphans.ts'
 import { Pending, type PersistedPending } from './pending.ts'
 import { remaining } from './rerun.ts'
@@ -80,9 +80,9 @@ export class FoldState {
   }
 
   /** Ends an effect that is not waited for. What may have happened is unknown then, so that it is undone. */
-  callOff({ id, kind, status, class: effectClass, attempt }: Effect, reason: 'crash' | 'cancelled'): void {
-    const mayHave = kind === 'call' && effectClass !== 'read' && (status === 'started' || status === 'interrupted')
-    if (mayHave) this.announce({ type: 'node.outcome_unknown', data: { effect: id, attempt, reason } })
+  callOff(effect: Effect, reason: 'crash' | 'cancelled'): void {
+    const { id, attempt } = effect
+    if (mayHaveHappened(effect)) this.announce({ type: 'node.outcome_unknown', data: { effect: id, attempt, reason } })
     this.announce({ type: 'node.cancelled', data: { effect: id, attempt } })
   }
 

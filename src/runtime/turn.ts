@@ -71,6 +71,9 @@ export class Turn {
     if (effect !== undefined && effect.attempt === attempt && effect.status === 'started') {
       // It is of use only where another attempt may follow.
       if (progress !== undefined && result.type !== 'done') this.takeProgress({ effect: id, attempt, progress })
+      // This attempt has done nothing, but one before may have.
+      if (result.type === 'stopped' && effect.isUncertain)
+        this.record({ type: 'node.outcome_unknown', data: { effect: id, attempt, reason: 'cancelled' } }, effect.cause)
       this.record(this.outcomeOf(effect, result, cost), effect.cause)
       return
     }

@@ -125,6 +125,41 @@ describe('cancel', () => {
     await replays(it, (await after.job('job')) as never)
   })
 
+  test('undoes what an attempt may have done before the one that stopped', async () => {
+    const script = new Script()
+    const { it, runtime } = await started(script, () => twoSteps(script, 'idempotent'))
+    await using after = await runtime.reopen()
+    await after.settle()
+    const job = await after.job('job')
+    await job.cancel()
+    await after.settle()
+    script.obey('first') // of the process that died, which nobody hears any more
+    script.obey('first')
+    await after.settle()
+    expect(script.begun).toEqual(['work first', 'work first', 'revert job.undo/first'])
+    await replays(it, job as never)
+  })
+
+  test('undoes what an attempt may have done that ran out of time', async () => {
+    const script = new Script()
+    const slow = script.tool('slow', 'idempotent', { timeoutMs: 1_000, retry: { initialDelayMs: 60_000 } })
+    const revert = script.tool('revert', 'idempotent')
+    const { it, runtime, job } = await started(script, () =>
+      agent({
+        name: 'two-steps',
+        input: z.any(),
+        output: z.any(),
+        tools: [slow, revert],
+        plan: (graph) => graph.call('first', slow, 1, { compensate: () => undo(revert, 1) }),
+      }),
+    )
+    await runtime.advance(1_000)
+    await job.cancel()
+    await runtime.settle()
+    expect(script.begun).toEqual(['slow first', 'revert job.undo/first'])
+    await replays(it, job as never)
+  })
+
   test('twice is as good as once, and what has ended cannot be cancelled', async () => {
     const script = new Script()
     const { runtime, job } = await started(script)
