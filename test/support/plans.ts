@@ -69,6 +69,7 @@ export interface SampleOptions {
   classes?: readonly EffectClass[]
   /** Whether calls may fail for good. */
   failing?: boolean
+  nodesMin?: number
   nodesMax?: number
 }
 
@@ -197,10 +198,10 @@ function when(index: number): fc.Arbitrary<When> {
   )
 }
 
-/** Plans of up to `nodesMax` nodes, each of which may depend on those before it. */
+/** Plans of `nodesMin` (default 0) to `nodesMax` (default 9) nodes, each of which may depend on those before it. */
 export function samples(options: SampleOptions = {}): fc.Arbitrary<Sample[]> {
-  const { nodesMax = 9 } = options
+  const { nodesMin = 0, nodesMax = 9 } = options
   return fc
-    .nat({ max: nodesMax })
+    .integer({ min: nodesMin, max: nodesMax })
     .chain((count) => fc.tuple(...Array.from({ length: count }, (_, index) => nodeAt(index, options))))
 }
