@@ -5,7 +5,7 @@ import type { EventData, NewEvent } from '../event/event.ts'
 import type { TaskGraph } from '../graph/graph.ts'
 import type { Effect } from './effect.ts'
 import { fire } from './fire.ts'
-import { type Kept, keptAfter, keptForRevision, remaining } from './rerun.ts'
+import { type Kept, keptAfter, keptForRevision, remaining, sameIn } from './rerun.ts'
 import type { FoldState } from './state.ts'
 
 /** What inputs do: they move the machine, or the life around it. */
@@ -103,7 +103,8 @@ function adopt(state: FoldState, { graph, hash }: EventData<'plan.adopted'>): vo
 /** The next plan: the body goes on with what has settled, and what is under way for the same nodes goes on as well. */
 function revise(state: FoldState, { graph, hash }: EventData<'plan.revised'>): void {
   const isBetween = state.live.phase === 'planning'
-  const kept = isBetween ? undefined : keptForRevision(state.graph as TaskGraph, state.live)
+  const before = state.graph as TaskGraph
+  const kept = isBetween ? undefined : keptForRevision(before, state.live)
   const plan = setPlan(state, graph as unknown as TaskGraph)
   if (kept === undefined) {
     state.actor = state.live.adopt(state.programs.ofPlan(plan, hash))
@@ -111,7 +112,7 @@ function revise(state: FoldState, { graph, hash }: EventData<'plan.revised'>): v
   }
   state.live.settle(plannerPath, { type: 'aetheris.done', output: null })
   // Some of its nodes may have settled since the planner was asked.
-  rerun(state, kept, remaining(plan, kept.results, hash))
+  rerun(state, kept, remaining(plan, kept.results, hash), sameIn(before, plan))
 }
 
 function setPlan(state: FoldState, graph: TaskGraph): TaskGraph {
@@ -126,12 +127,18 @@ function restart(state: FoldState, node: string): void {
   const graph = state.graph as TaskGraph
   const kept = keptAfter(graph, state.live, node)
   state.isEnded = false
-  rerun(state, kept, remaining(graph, kept.results))
+  // What comes after the node waits for it again; all else has begun with the same.
+  rerun(state, kept, remaining(graph, kept.results), () => true)
 }
 
-function rerun(state: FoldState, kept: Kept, { graph, hash }: ReturnType<typeof remaining>): void {
+function rerun(
+  state: FoldState,
+  kept: Kept,
+  { graph, hash }: ReturnType<typeof remaining>,
+  goesOn: (node: string) => boolean,
+): void {
   state.undecided = decidable(graph)
-  state.actor = state.live.rerun(state.programs.ofPlan(graph, hash), kept)
+  state.actor = state.live.rerun(state.programs.ofPlan(graph, hash), kept, goesOn)
   state.pending.rebind(state.actor.requests())
 }
 
