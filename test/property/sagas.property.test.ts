@@ -64,7 +64,7 @@ test('a plan that fails undoes what had succeeded, latest first, each exactly on
       await checkHistory(run)
       undone += undoneBy(run) > 1 ? 1 : 0
     }),
-    300,
+    200,
   )
   expect(undone).toBeGreaterThan(20)
 })
@@ -134,7 +134,7 @@ test('a job that is cancelled at any point, whatever its calls make of it, leave
       ends[run.job.getSnapshot().value as 'completed' | 'cancelled'] += 1
       ends.undone += undoneBy(run) > 1 ? 1 : 0
     }),
-    300,
+    200,
   )
   expect(ends.completed).toBeGreaterThan(20)
   expect(ends.undone).toBeGreaterThan(20)

@@ -3,7 +3,7 @@ import type { Pending } from '../../src/replay/job-snapshot.ts'
 import type { JobHandle } from '../../src/runtime/job-handle.ts'
 import type { TestRuntime, TestRuntimeOptions } from '../../src/testing/test-runtime.ts'
 import { type Crash, Lives } from './crash-lives.ts'
-import type { CallSample, Sample } from './plans.ts'
+import type { Approving, Sample } from './plans.ts'
 import { graphOf } from './plans-graph.ts'
 import { payloadOf } from './plans-model.ts'
 import { planRunner, type Ways, World } from './plans-world.ts'
@@ -22,8 +22,8 @@ const roundsMax = 500
 
 export interface RunOptions extends Partial<TestRuntimeOptions> {
   ways?: Ways
-  /** What somebody does from outside, with `lives`, whenever nothing moves by itself; true where it did anything. */
-  meddle?(lives: Lives): Promise<boolean>
+  /** What somebody does from outside in each round; true where there is more to come. */
+  meddle?(lives: Lives, world: World): Promise<boolean>
 }
 
 /** Lets a plan run until it ends, or until nothing moves it any more. */
@@ -38,7 +38,7 @@ export async function runPlan(
   await lives.doing((runtime) => runtime.spawn(runner, graphOf(sample), { id: 'job' }))
   for (const node of sample) if (node.kind === 'wait' && node.given === 'early') await give(lives, node.id)
   for (let round = 0; round < roundsMax; round += 1) {
-    const meddled = await meddle(lives)
+    const meddled = await meddle(lives, world)
     if (!(await moves(lives, sample)) && !meddled) break
   }
   const job = await lives.runtime.job('job')
@@ -52,28 +52,36 @@ async function moves(lives: Lives, sample: readonly Sample[]): Promise<boolean> 
   if (status !== 'active') return false
   const waiting = pending.filter((each) => isGiven(sample, each))
   for (const { effect } of waiting) await give(lives, effect)
-  const asking = pending.flatMap((each) => askedOf(sample, each) ?? [])
-  for (const { id, approval } of asking) await decide(lives, id, approval?.verdict ?? 'approve')
+  const asking = pending.filter((each) => answerTo(sample, each) !== undefined)
+  for (const each of asking) await decide(lives, each.effect, answerTo(sample, each) ?? 'approve')
   return waiting.length + asking.length > 0 || lives.tick()
 }
 
 function isGiven(sample: readonly Sample[], { effect, status }: Pending): boolean {
-  const node = status === 'waiting' ? sample.find(({ id }) => id === effect) : undefined
-  return node?.kind === 'wait' && node.given === 'waiting'
+  const node = status === 'waiting' ? nodeOf(sample, effect) : undefined
+  if (node?.kind !== 'wait') return false
+  // What came early was for the first wait; one that runs again needs another.
+  return node.given === 'waiting' || (node.given === 'early' && effect !== node.id)
 }
 
-/** The call that asks somebody for an approval, who has not answered yet. */
-function askedOf(sample: readonly Sample[], { effect, status }: Pending): CallSample | undefined {
-  const node = status === 'approving' ? sample.find(({ id }) => id === effect) : undefined
-  return node?.kind === 'call' && node.approval?.by === 'somebody' ? node : undefined
+/** The node that an effect belongs to, the first time or again. */
+function nodeOf(sample: readonly Sample[], effect: string): Sample | undefined {
+  return sample.find(({ id }) => id === effect.split('#')[0])
 }
 
-function give(lives: Lives, id: string): Promise<void> {
-  return ask(lives, (job) => job.signal(`go-${id}`, payloadOf(id), { id: `message-${id}` }))
+/** What somebody answers to a call that asks for an approval. */
+function answerTo(sample: readonly Sample[], { effect, status }: Pending): Approving['verdict'] | undefined {
+  const node = status === 'approving' ? nodeOf(sample, effect) : undefined
+  return node?.kind === 'call' && node.approval?.by === 'somebody' ? node.approval.verdict : undefined
 }
 
-function decide(lives: Lives, id: string, verdict: 'approve' | 'deny'): Promise<void> {
-  return ask(lives, (job) => job[verdict](id, { by: 'ana' }))
+function give(lives: Lives, effect: string): Promise<void> {
+  const id = effect.split('#')[0] as string
+  return ask(lives, (job) => job.signal(`go-${id}`, payloadOf(id), { id: `message-${effect}` }))
+}
+
+function decide(lives: Lives, effect: string, verdict: Approving['verdict']): Promise<void> {
+  return ask(lives, (job) => job[verdict](effect, { by: 'ana' }))
 }
 
 /** Asks something of the job, also of its next process where this one dies; in vain where it is of no use any more. */

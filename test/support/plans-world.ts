@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { PlanRequest } from '../../src/agent/planner.ts'
 import type { EffectClass } from '../../src/event/event.ts'
 import type { TaskGraph } from '../../src/graph/graph.ts'
 import { agent, RetryableError, signal, TerminalError, type ToolContext, tool } from '../../src/index.ts'
@@ -17,6 +18,8 @@ export class World {
     attempt: number
     class: EffectClass
   }[] = []
+  /** From now on every call succeeds. */
+  isHealed = false
   private readonly failures = new Map<string, number>()
   /** Calls under way now, and the most there ever were. */
   underWay = 0
@@ -59,10 +62,12 @@ const retry = { maxAttempts: 4, initialDelayMs: 100 }
 export interface Ways {
   before?(context: ToolContext): Promise<void>
   after?(context: ToolContext): Promise<void>
+  /** Makes every plan after the first. Default: the first one again. */
+  replan?(request: PlanRequest): TaskGraph
 }
 
 /** The agent whose input is the plan that it runs. */
-export function planRunner(world: World, { before, after }: Ways = {}) {
+export function planRunner(world: World, { before, after, replan }: Ways = {}) {
   const doing = (effect: EffectClass) =>
     tool({
       name: `do-${effect}`,
@@ -73,8 +78,10 @@ export function planRunner(world: World, { before, after }: Ways = {}) {
         world.begin(context, effect)
         try {
           await before?.(context)
-          if (end === 'terminal' || (failAt !== undefined && failAt === iteration)) throw new TerminalError('never')
-          if (end === 'always' || world.failsYet(context.idempotencyKey, failures)) throw new RetryableError('not yet')
+          const isLast = failAt !== undefined && failAt === iteration
+          if (!world.isHealed && (end === 'terminal' || isLast)) throw new TerminalError('never')
+          if ((!world.isHealed && end === 'always') || world.failsYet(context.idempotencyKey, failures))
+            throw new RetryableError('not yet')
           world.note('end', context, effect)
           await after?.(context)
           return outputOf(context.effect, item === undefined ? from : [...from, item, index])
@@ -114,6 +121,10 @@ export function planRunner(world: World, { before, after }: Ways = {}) {
     tools: [...Object.values(tools), undo],
     agents: [child],
     signals: Array.from({ length: 20 }, (_, index) => signal(`go-n${index}`, z.any())),
-    planner: { name: 'given', plan: ({ input }) => input as unknown as TaskGraph },
+    planner: {
+      name: 'given',
+      plan: (request) =>
+        request.round > 1 && replan !== undefined ? replan(request) : (request.input as unknown as TaskGraph),
+    },
   })
 }
