@@ -78,7 +78,7 @@ test('pauses change neither the result nor the calls', async () => {
     }),
     120,
   )
-  expect(paused).toBeGreaterThan(100)
+  expect(paused).toBeGreaterThan(20)
 })
 
 test('nor what a job undoes that fails', async () => {

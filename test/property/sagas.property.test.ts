@@ -26,15 +26,12 @@ function undoable(sample: Sample[]): Sample[] {
   })
 }
 
-/** And one of them fails, sooner or later. */
-function broken(sample: Sample[], at: number): Sample[] {
-  const failing = { class: 'idempotent', failures: 0, end: 'terminal' } as const
-  return sample.map((node, index) => {
-    if (index !== at % sample.length) return node
-    const { id, reads, after } = node
-    const own = { kind: 'call', script: failing, approval: undefined, onFailure: undefined } as const
-    return { id, reads, after, when: undefined, ...own, compensate: true, deadlineMs: undefined }
-  })
+/** And the last of them fails: at once, or when its attempts are used up and others have had the time to succeed. */
+function broken(sample: Sample[], atOnce: boolean): Sample[] {
+  const { id, reads, after } = sample.at(-1) as Sample
+  const script = { class: 'idempotent', failures: 0, end: atOnce ? 'terminal' : 'always' } as const
+  const last = { kind: 'call', script, approval: undefined, onFailure: undefined, compensate: true } as const
+  return [...sample.slice(0, -1), { id, reads, after, when: undefined, deadlineMs: undefined, ...last }]
 }
 
 const sagas = samples({ classes: ['idempotent'], nodesMin: 2, nodesMax: 7 }).map(undoable)
@@ -57,8 +54,8 @@ async function checkHistory({ runtime, job, events }: Outcome): Promise<void> {
 test('a plan that fails undoes what had succeeded, latest first, each exactly once, through crashes', async () => {
   let undone = 0
   await check(
-    fc.asyncProperty(sagas, fc.nat(), crashes, options, async (plan, at, planned, given) => {
-      const sample = broken(plan, at)
+    fc.asyncProperty(sagas, fc.boolean(), crashes, options, async (plan, atOnce, planned, given) => {
+      const sample = broken(plan, atOnce)
       const run = await runPlan(sample, planned, { ...given, ways })
       checkUndone(run, sample)
       await checkHistory(run)
@@ -66,7 +63,7 @@ test('a plan that fails undoes what had succeeded, latest first, each exactly on
     }),
     200,
   )
-  expect(undone).toBeGreaterThan(20)
+  expect(undone).toBeGreaterThan(15)
 })
 
 /** How a call takes being told to stop: it stops, does not care, or never returns, before or after it took effect. */
@@ -137,5 +134,5 @@ test('a job that is cancelled at any point, whatever its calls make of it, leave
     200,
   )
   expect(ends.completed).toBeGreaterThan(20)
-  expect(ends.undone).toBeGreaterThan(20)
+  expect(ends.undone).toBeGreaterThan(10)
 })
