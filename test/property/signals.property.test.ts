@@ -29,10 +29,10 @@ interface Message {
 /** What is done to the job, one after the other. Messages of one step are sent at the same time. */
 type Step = { send: Message[] } | { passMs: number } | { turns: number }
 
-/** A wait of the plan: of which name, after which earlier one, for how long. */
+/** A wait of the plan: of which name, how many waits after another one (0: at once), for how long. */
 interface Wait {
   name: Name
-  after: number
+  back: number
   timeoutMs: number | undefined
 }
 
@@ -45,10 +45,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 const waits: fc.Arbitrary<Wait[]> = fc.array(
   fc.record({
     name: fc.constantFrom(...names),
-    after: fc.nat({ max: 5 }),
+    back: fc.constantFrom(0, 1, 1, 1, 2),
     timeoutMs: fc.constantFrom(undefined, undefined, 0, 60, 500),
   }),
-  { maxLength: 6 },
+  { minLength: 1, maxLength: 6 },
 )
 const crash: fc.Arbitrary<Crash> = fc.record({ after: fc.integer({ min: 1, max: 8 }), stored: fc.boolean() })
 const scenario = {
@@ -64,8 +64,8 @@ const [red, blue, never] = signals as [(typeof signals)[0], (typeof signals)[0],
 function waiter(list: readonly Wait[]): AnyAgent {
   const plan = (graph: Graph) => {
     const refs: Ref<unknown>[] = []
-    for (const [index, { name, after, timeoutMs }] of list.entries()) {
-      const before = after < index ? [refs[after] as Ref<unknown>] : []
+    for (const [index, { name, back, timeoutMs }] of list.entries()) {
+      const before = back === 0 || back > index ? [graph.sleep(`s${index}`, 100)] : [refs[index - back] as Ref<unknown>]
       const options = { after: before, ...(timeoutMs === undefined ? {} : { timeoutMs }) }
       refs.push(graph.wait(`w${index}`, name === 'red' ? red : blue, options))
     }
