@@ -86,16 +86,21 @@ const delayMs = fc.nat(1_000_000)
 const spanMs = fc.integer({ min: 1, max: 1_000 })
 const optional = { requiredKeys: [] }
 const retry = fc.record({ maxAttempts: fc.integer({ min: 1, max: 5 }), initialDelayMs: delayMs }, optional)
-const approval = fc.record(
-  {
-    options: fc.constantFrom({ yes: 'approve', no: 'deny' }, { constructor: 'approve' }),
-    by: fc.constantFrom(['ana'], ['ana', 'bob']),
-    timeoutMs: spanMs,
-    onTimeout: fc.constantFrom('approve', 'deny'),
-    escalate: fc.constant({ afterMs: 1, to: ['boss'] }),
-  },
-  optional,
-)
+const approval = fc
+  .record(
+    {
+      options: fc.constantFrom({ yes: 'approve', no: 'deny' }, { constructor: 'approve' }),
+      by: fc.constantFrom(['ana'], ['ana', 'bob']),
+      timeoutMs: fc.integer({ min: 2, max: 1_000 }),
+      escalate: fc.constant({ afterMs: 1, to: ['boss'] }),
+    },
+    optional,
+  )
+  .chain((policy) =>
+    policy.timeoutMs === undefined
+      ? fc.constant(policy)
+      : fc.record({ onTimeout: fc.constantFrom('approve', 'deny') }, optional).map((end) => ({ ...policy, ...end })),
+  )
 const failing = { onFailure: fc.constantFrom('compensate', 'fail', 'continue'), deadlineMs: spanMs }
 const tool = fc.constantFrom('fetch', 'write')
 const nodeId = fc.constantFrom('a', 'b', 'c')
