@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { Issue } from '../base/error.ts'
 import type { Json } from '../base/json.ts'
 import { limits } from '../base/limits.ts'
-import { approvalSchema } from '../event/approval.ts'
+import { policySchema } from '../event/approval.ts'
 import { conditionIssues } from './condition.ts'
 import { templateIssues } from './template.ts'
 
@@ -98,7 +98,7 @@ const calling = {
   retry: retrySchema.optional(),
   /** Time for one attempt. */
   timeoutMs: spanMs.optional(),
-  approval: approvalSchema.optional(),
+  approval: policySchema.optional(),
   ...failing,
 }
 

@@ -5,7 +5,7 @@ import type { PlanContext } from '../compile/hydrate.ts'
 import type { Budget, Usage } from '../event/budget.ts'
 import type { TaskGraph } from '../graph/graph.ts'
 import type { NodeResult, Results } from '../graph/result.ts'
-import type { Approval, Effect, EffectKind, EffectStatus, WaitInput } from './effect.ts'
+import type { Approval, Effect, EffectKind, EffectStatus, SpawnInput, WaitInput } from './effect.ts'
 import type { Execution } from './execution.ts'
 import type { Held } from './state.ts'
 
@@ -29,6 +29,8 @@ export interface Pending {
   progress?: Json
   /** The job that it waits for. */
   childId?: string
+  /** It only starts a job, and does not wait for it. */
+  isDetached?: true
 }
 
 /** Where a node of a plan stands. */
@@ -129,6 +131,12 @@ export class JobSnapshot<Output = unknown> {
     return nodesOf(this.#graph, this.results, this.pending)
   }
 
+  /** Where a node of the plan stands; undefined where there is no such node. */
+  nodeStatus(node: string): NodeStatus | undefined {
+    const { nodes } = this
+    return Object.hasOwn(nodes, node) ? nodes[node] : undefined
+  }
+
   /** How each node of the job's plans has ended that has. */
   get results(): Results {
     return this.#graph === undefined ? {} : (this.context as PlanContext).nodes
@@ -140,8 +148,8 @@ export class JobSnapshot<Output = unknown> {
    */
   matches(path: string): boolean {
     const [first = '', ...rest] = path.split('.')
-    const { nodes } = this
-    if (first in nodes && rest.length <= 1) return rest.length === 0 || nodes[first] === rest[0]
+    const status = this.nodeStatus(first)
+    if (status !== undefined && rest.length <= 1) return rest.length === 0 || status === rest[0]
     const body = isObject(this.value) ? Object.values(this.value)[0] : undefined
     return isIn(this.value, path.split('.')) || (body !== undefined && isIn(body, path.split('.')))
   }
@@ -157,7 +165,7 @@ function isIn(value: Json, path: string[]): boolean {
   const [first, ...rest] = path
   if (first === undefined) return true
   if (typeof value === 'string') return value === first && rest.length === 0
-  return isObject(value) && first in value && isIn(value[first] as Json, rest)
+  return isObject(value) && Object.hasOwn(value, first) && isIn(value[first] as Json, rest)
 }
 
 function pendingOf(execution: Execution): Pending[] {
@@ -178,6 +186,7 @@ function pendingOfEffect(effect: Effect, dueAt: number | undefined): Pending {
     ...(approval === undefined ? {} : { approval }),
     ...(progress === undefined ? {} : { progress }),
     ...(childId === undefined ? {} : { childId }),
+    ...(kind === 'spawn' && (input as SpawnInput).detach ? { isDetached: true as const } : {}),
   }
 }
 

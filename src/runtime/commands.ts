@@ -1,5 +1,5 @@
 import type { AnyAgent } from '../agent/agent.ts'
-import { optionsOf } from '../event/approval.ts'
+import { optionsOf, verdictOf } from '../event/approval.ts'
 import type { Command, CommandBody } from '../event/command.ts'
 import type { EventBody } from '../event/event.ts'
 import type { JobSnapshot, Pending } from '../replay/job-snapshot.ts'
@@ -68,7 +68,7 @@ function revise(body: CommandBody<'revise'>, job: JobSnapshot): Decision {
 }
 
 function rerun({ node, ...who }: CommandBody<'retry'>, job: JobSnapshot, onlyFailed: boolean): Decision {
-  const status = job.nodes[node]
+  const status = job.nodeStatus(node)
   if (job.graph === undefined) return refuse('The job runs a hand-written machine, which has no nodes.')
   if (status === undefined) return refuse(`The plan of the job has no node "${node}".`)
   const isFailed = status === 'failed'
@@ -89,7 +89,7 @@ function answer({ effect, option, digest, by, reason }: CommandBody<'decide'>, j
   if (approval.option !== undefined) {
     return approval.option === option ? repeat : refuse(`"${effect}" was answered "${approval.option}" already.`)
   }
-  const verdict = optionsOf(approval.policy)[option]
+  const verdict = verdictOf(approval.policy, option)
   if (verdict === undefined) {
     return refuse(
       `"${option}" is no answer to "${effect}"; it takes: ${Object.keys(optionsOf(approval.policy)).join(', ')}.`,
@@ -125,8 +125,8 @@ function resolve({ effect, as, by, reason }: CommandBody<'resolve'>, job: JobSna
 
 function childEnded({ effect, end }: CommandBody<'child'>, job: JobSnapshot): Decision {
   const found = job.pending.find((each) => each.effect === effect)
-  // The parent no longer waits for it.
-  if (found === undefined || found.kind !== 'spawn' || found.status === 'answered') return repeat
+  // The parent no longer waits for it, or never did.
+  if (found === undefined || found.kind !== 'spawn' || found.status === 'answered' || found.isDetached) return repeat
   const { attempt } = found
   if (end.type === 'completed') return accept({ type: 'node.completed', data: { effect, attempt, output: end.output } })
   return accept({ type: 'node.failed', data: { effect, attempt, error: end.error } })
@@ -148,7 +148,7 @@ function standing(id: string, job: JobSnapshot): string {
       .slice(0, 5)
       .map(({ effect }) => effect)
       .join(', ')}`
-  const status = job.nodes[id] ?? several[0]?.status
+  const status = job.nodeStatus(id) ?? several[0]?.status
   return status === undefined ? '; the job has no such node' : `: it is ${status}`
 }
 

@@ -91,6 +91,18 @@ test('options of its own', async () => {
   await check()
 })
 
+test.each(['constructor', 'toString', '__proto__', 'timeout', ''])('%o is no option', async (option) => {
+  const { script, runtime, job, check } = await started('always')
+  await expect(job.approve('pay', { by: 'ana', option })).rejects.toMatchObject({
+    code: option === '' ? 'INPUT_INVALID' : 'COMMAND_REFUSED',
+  })
+  await job.approve('pay', { by: 'ana' })
+  await runtime.settle()
+  expect(script.begun).toEqual(['pay pay'])
+  expect(runtime.problems).toEqual([])
+  await check()
+})
+
 test('only those who may answer, and after a while those it was passed on to', async () => {
   const { script, runtime, job, check } = await started({ by: ['ana'], escalate: { afterMs: 1_000, to: ['boss'] } })
   await expect(job.approve('pay', { by: 'bob' })).rejects.toMatchObject({

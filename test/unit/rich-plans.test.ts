@@ -203,6 +203,74 @@ describe('map', () => {
     await check()
   })
 
+  test('that is given no list fails: what is under way may end, and what was done is undone', async () => {
+    const { script, runtime, job, check } = await started((graph, { work, pay, revert }) => {
+      const list = graph.call('list', work, 1, { compensate: (output) => undo(revert, output) })
+      graph.call('busy', pay, 1)
+      return graph.map('each', pay, list as never, (item) => item)
+    })
+    script.answer('list', 'no list')
+    await runtime.settle()
+    expect(job.getSnapshot().nodes).toEqual({ list: 'completed', busy: 'running', each: 'failed' })
+    script.obey('busy')
+    await runtime.settle()
+    expect(script.call('job.undo/list').input).toBe('no list')
+    script.answer('job.undo/list')
+    await runtime.settle()
+    expect(job.getSnapshot().error).toMatchObject({
+      code: 'INPUT_INVALID',
+      message: expect.stringMatching(/this string/),
+    })
+    await check()
+  })
+
+  test.each([
+    ['nothing', undefined],
+    ['null', null],
+    ['this object', {}],
+  ])('that is given %s fails without its plan, where that goes on', async (what, output) => {
+    const { script, runtime, job, check } = await started((graph, { work, pay }) => {
+      const list = graph.call('list', work, 1) as never as Ref<{ items: number[] }>
+      const each = graph.map('each', pay, list.items, (item) => item, { onFailure: 'continue' })
+      return { each, next: graph.call('next', work, 1, { after: [each] }) }
+    })
+    script.answer('list', { items: output })
+    await runtime.settle()
+    expect(job.getSnapshot().nodes).toMatchObject({ each: 'failed', next: 'running' })
+    expect(JSON.stringify(job.getSnapshot().results['each'])).toContain(`gave ${what}`)
+    script.answer('next', 1)
+    await runtime.settle()
+    expect(job.getSnapshot().output).toEqual({ next: 1 })
+    await check()
+  })
+
+  test.each(['fail', 'collect'] as const)(
+    'that is cancelled undoes also the item that nobody knows the outcome of (%s)',
+    async (onItemFailure) => {
+      const { script, runtime, job, check } = await started((graph, { pay, revert }) =>
+        graph.map('pay', pay, ['a', 'b', 'c'], (item) => item, {
+          onItemFailure,
+          compensate: (output, item) => undo(revert, { id: (output as never as Ref<{ id: string }>).id, item }),
+        }),
+      )
+      script.answer('pay/1', { id: 'B' })
+      await runtime.settle()
+      await job.cancel()
+      await runtime.settle()
+      script.obey('pay/2')
+      await runtime.advance(1_000)
+      expect(await dataOf(job, 'node.outcome_unknown')).toMatchObject([{ effect: 'pay/0', reason: 'cancelled' }])
+      expect(script.call('job.undo/pay/0').input).toEqual({ item: 'a' })
+      script.answer('job.undo/pay/0')
+      await runtime.settle()
+      expect(script.call('job.undo/pay/1').input).toEqual({ id: 'B', item: 'b' })
+      script.answer('job.undo/pay/1')
+      await runtime.settle()
+      expect(job.getSnapshot().value).toBe('cancelled')
+      await check()
+    },
+  )
+
   test('that fails while its plan goes on without it', async () => {
     const { script, runtime, job, check } = await started((graph, { pay, work }) => {
       const paid = graph.map('pay', pay, [1, 2], (item) => item, { onFailure: 'continue' })
