@@ -30,6 +30,7 @@ export interface RosterOptions {
   maxJobs: number
   maxEffects: number
   snapshotEvery: number
+  /** Nothing is performed until {@link Roster.stopHolding}. */
   isHolding: boolean
 }
 
@@ -51,11 +52,13 @@ export class Roster {
   private readonly runners = new Map<string, Runner>()
   /** Jobs that wait for a slot or are being loaded, with what they were woken for. */
   private readonly waking = new Map<string, Input[]>()
+  private isHolding: boolean
   private isClosed = false
 
   constructor(options: RosterOptions, host: RosterHost) {
     this.options = options
     this.host = host
+    this.isHolding = options.isHolding
     this.jobSlots = new Slots(options.maxJobs)
     this.effectSlots = new Slots(options.maxEffects)
     this.timers = new Timers(options.store, options.clock, (jobId) => this.wake(jobId, { type: 'timers' }))
@@ -72,6 +75,13 @@ export class Roster {
     }
     await this.timers.look()
     return found
+  }
+
+  /** Performs from here on what was held back. */
+  async stopHolding(): Promise<void> {
+    if (!this.isHolding) return
+    this.isHolding = false
+    await this.resume()
   }
 
   /** Whether nothing is being done: no step, no load, no attempt. Waiting jobs and timers do not count. */
@@ -166,9 +176,10 @@ export class Roster {
   }
 
   private hostOf(agent: AnyAgent): RunnerHost {
-    const { store, clock, random, snapshotEvery, isHolding } = this.options
+    const { store, clock, random, snapshotEvery } = this.options
     return {
-      ...{ store, clock, random, snapshotEvery, isHolding },
+      ...{ store, clock, random, snapshotEvery },
+      isHolding: () => this.isHolding,
       effectSlots: this.effectSlots,
       snapshotKey: snapshotKey(agent),
       committed: (runner, events, sent) => {

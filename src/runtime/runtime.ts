@@ -37,8 +37,9 @@ export interface RuntimeOptions {
   /** Events of a job between two snapshots, at least. Default 100. */
   snapshotEvery?: number
   /**
-   * `hold`: commands and signals are applied and timers fire, but no tool, planner or promise is called; that is left
-   * to the next opening. For whoever only wants to look at jobs and to control them. Default `run`.
+   * `hold`: commands and signals are applied and timers fire, but no tool, planner or promise is called until
+   * {@link Runtime.release}, or the next opening. For whoever wants to look at jobs and to control them before anything
+   * more is done. Default `run`.
    */
   effects?: 'run' | 'hold'
   /**
@@ -117,6 +118,12 @@ export class Runtime implements HandleHost {
   /** @internal */
   async resume(): Promise<void> {
     this.resumed = await this.roster.resume()
+  }
+
+  /** Performs from here on what was held back by the option `effects`. */
+  async release(): Promise<void> {
+    this.checkOpen()
+    await this.roster.stopHolding()
   }
 
   /**
