@@ -167,7 +167,7 @@ export class Roster {
     const { execution, snapshotSeq } = await loadExecution(store, programsOf(agents), found, snapshotKey(agent))
     const row = isMine ? found : await store.claim(jobId)
     const runner = new Runner(this.hostOf(agent), agent, row, execution, snapshotSeq)
-    return { runner, recovered: !isMine && found.status === 'running' }
+    return { runner, recovered: !isMine && wasUnderWay(execution) }
   }
 
   private run(runner: Runner, inputs: Input[]): void {
@@ -207,6 +207,12 @@ export class Roster {
     this.timers.cleared(runner.jobId)
     this.jobSlots.release()
   }
+}
+
+/** Whether a call has lost its process. Otherwise nothing has happened to the job that its history should say. */
+function wasUnderWay({ effects }: Execution): boolean {
+  for (const { status } of effects.values()) if (status === 'started') return true
+  return false
 }
 
 /** Inputs that say more than that there is something to look at. */
