@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import type { AnyAgent, OutputOf } from '../agent/agent.ts'
 import type { AnySignal, Signal } from '../agent/signal.ts'
+import { signalsTaken } from '../agent/signals-taken.ts'
 import { AetherisError, fromErrorData } from '../base/error.ts'
 import { sha256 } from '../base/hash.ts'
 import type { Json } from '../base/json.ts'
@@ -236,7 +237,9 @@ export class JobHandle<A extends AnyAgent = AnyAgent> {
 
   /** Why the job does not move right now: what it waits for, who owes that, since when, and what would move it on. */
   async why(): Promise<Reason[]> {
-    return why(this.getSnapshot(), { unread: await this.host.unread(this.id), isOwned: true })
+    const unread = await this.host.unread(this.id)
+    const job = this.getSnapshot()
+    return why(job, { unread, isOwned: true, takes: signalsTaken(this.agent, job.value) })
   }
 
   /** The history, verified as it is read. @throws AetherisError STORE_CORRUPT; with `follow`, why the job cannot go on here. */

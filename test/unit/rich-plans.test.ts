@@ -474,6 +474,14 @@ describe('revised plans', () => {
     expect((await replay(it, other.events())).divergence).toBeUndefined()
   })
 
+  test('a plan that is made in code cannot be asked for again', async () => {
+    const { script, runtime, job } = await started((graph, { work }) => graph.call('a', work, 1))
+    await expect(job.revise({ by: 'ana' })).rejects.toMatchObject({ code: 'COMMAND_REFUSED' })
+    script.answer('a')
+    await runtime.settle()
+    expect((await typesOf(job)).filter((type) => type.startsWith('plan.'))).toEqual(['plan.requested', 'plan.adopted'])
+  })
+
   test('somebody may ask for another plan while a job runs: what is under way goes on where the new plan has it', async () => {
     const script = new Script()
     const work = script.tool('work')
