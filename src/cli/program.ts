@@ -1,4 +1,6 @@
 import { Command, CommanderError } from 'commander'
+import { approve, deny } from './approve.ts'
+import { cancel } from './cancel.ts'
 import { type Context, contextOf, type Verb } from './context.ts'
 import { defaultData } from './data.ts'
 import { events } from './events.ts'
@@ -6,15 +8,26 @@ import { exit, UsageError } from './exit-codes.ts'
 import type { Io } from './io.ts'
 import { jobs } from './jobs.ts'
 import { Output } from './output.ts'
+import { pause } from './pause.ts'
 import { replay } from './replay.ts'
 import { reportError } from './report-error.ts'
+import { resolve } from './resolve.ts'
+import { resume } from './resume.ts'
+import { restart, retry } from './retry.ts'
+import { revise } from './revise.ts'
 import { run } from './run.ts'
 import { show } from './show.ts'
 import { signal } from './signal.ts'
+import { terminate } from './terminate.ts'
 import { verify } from './verify.ts'
+import { why } from './why.ts'
 
 /** The verbs, in the order in which the help shows them. */
-const verbs: readonly Verb[] = [run, jobs, show, events, replay, verify, signal]
+const verbs: readonly Verb[] = [
+  ...[run, jobs, show, why, events, replay, verify],
+  ...[signal, approve, deny, resolve],
+  ...[pause, resume, cancel, terminate, retry, restart, revise],
+]
 
 const exitCodesText = `
 Exit codes: 0 done · 1 the job failed · 2 wrong usage or input · 3 cancelled · 4 the job waits for somebody

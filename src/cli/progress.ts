@@ -2,6 +2,7 @@ import { type PlanContext, scopeOf } from '../compile/hydrate.ts'
 import type { NewEvent } from '../event/event.ts'
 import type { TaskGraph, Template } from '../graph/graph.ts'
 import { resolve } from '../graph/template.ts'
+import { nodeOf } from '../replay/effect.ts'
 import type { JobSnapshot } from '../replay/job-snapshot.ts'
 import { eventText } from './event-text.ts'
 import type { Output } from './output.ts'
@@ -63,13 +64,17 @@ export class Progress {
   }
 }
 
-/** `read` for the effect `read/17`. */
-function nodeOf(effect: string): string {
-  return effect.split('/')[0] as string
-}
-
 function lengthOf(list: unknown): number | undefined {
   return Array.isArray(list) ? list.length : undefined
+}
+
+const asked = {
+  'job.paused': 'paused',
+  'job.resumed': 'resumed',
+  'job.restarted': 'begun again',
+  'job.cancel_requested': 'asked to end',
+  'job.terminated': 'terminated',
+  'plan.revision_requested': 'asked for another plan',
 }
 
 /** What is worth a line while a job runs; the rest can be read with the verb `events`. */
@@ -81,13 +86,27 @@ function lineFor(event: NewEvent): string | undefined {
       return `${event.data.effect} failed: ${event.data.error.message}`
     case 'node.retried':
     case 'node.outcome_unknown':
+    case 'node.reconciled':
+    case 'node.resolved':
     case 'node.late_result':
     case 'child.spawned':
     case 'approval.requested':
+    case 'approval.escalated':
     case 'approval.decided':
     case 'budget.exceeded':
     case 'command.refused':
       return eventText(event)
+    case 'compensation.started':
+      return `undoing ${plural(event.data.effects.length, 'step')}`
+    case 'plan.revised':
+      return `plan revised: ${eventText(event)}`
+    case 'job.paused':
+    case 'job.resumed':
+    case 'job.restarted':
+    case 'job.cancel_requested':
+    case 'job.terminated':
+    case 'plan.revision_requested':
+      return `${asked[event.type]} ${eventText(event)}`.trimEnd()
     case 'signal.received':
       return `signal ${event.data.name} received`
     case 'timer.armed':

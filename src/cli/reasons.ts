@@ -1,41 +1,69 @@
-import type { JobSnapshot } from '../replay/job-snapshot.ts'
+import { optionsOf } from '../event/approval.ts'
+import type { Reason } from '../replay/why.ts'
 import type { JobStore } from '../store/store.ts'
-import { aboutNode } from './about.ts'
-import { type CommonOptions, type Context, lineToType } from './context.ts'
-import type { Wait } from './rest.ts'
-import { timeText } from './text.ts'
+import { aboutReason, indented } from './about.ts'
+import type { CommonOptions, Context } from './context.ts'
+import { movesToType } from './moves.ts'
+import type { Owed } from './rest.ts'
+import { durationText, timeText } from './text.ts'
 
-/** A wait with the line that answers it, where a signal does. */
-export type Answerable = Omit<Wait, 'payload'> & { type?: string }
+/** Why a job does not move, and what to type about it: the same wherever it is said. */
 
-export function answerable(context: Context, options: CommonOptions, waits: readonly Wait[]): Answerable[] {
-  return waits.map(({ payload, ...wait }) => {
-    if (wait.signal === undefined || payload === undefined) return wait
-    return { ...wait, type: lineToType(context, options, 'signal', wait.jobId, wait.signal, payload) }
-  })
+/** For scripts. */
+export interface Told extends Omit<Reason, 'moves'> {
+  jobId: string
+  signal?: string
+  approval?: object
+  /** The lines that move it on. */
+  type: string[]
 }
 
-/** What is waited for, what there is to know about it, and what to type. `job` is the one that is shown. */
-export async function waitLines(store: JobStore, job: JobSnapshot, waits: readonly Answerable[]): Promise<string[]> {
+/** Of one job; `module` is that of its agent, as it is named in lines to type. */
+export interface Teller {
+  context: Context
+  options: CommonOptions
+  module?: string | undefined
+}
+
+export function told({ context, options, module }: Teller, owed: Owed): Told {
+  const { moves: _, ...reason } = owed.reason
+  const { jobId, pending } = owed.snapshot
+  const { signal, approval } = pending.find(({ effect }) => effect === reason.effect) ?? {}
+  return {
+    ...{ jobId, ...reason },
+    ...(signal === undefined ? {} : { signal }),
+    ...(approval === undefined ? {} : { approval: { ...approval, options: optionsOf(approval.policy) } }),
+    type: movesToType(context, options, owed, module),
+  }
+}
+
+export interface Telling extends Teller {
+  store: JobStore
+  /** The job that is shown; those of others are named. */
+  jobId: string
+  /** With who owes it, and for how long. */
+  at?: number
+}
+
+/** For people. */
+export async function reasonLines(telling: Telling, all: readonly Owed[]): Promise<string[]> {
   const lines: string[] = []
-  for (const wait of waits) {
-    const isChild = wait.jobId !== job.jobId
-    lines.push(isChild && wait.effect !== undefined ? `In job ${wait.jobId}, ${sentence(wait)}` : sentence(wait))
-    if (wait.effect !== undefined && !isChild) lines.push(...indented(await aboutNode(store, job, wait.effect)))
-    if (wait.type !== undefined) lines.push(`  ${wait.type}`)
+  for (const owed of all) {
+    const { reason, snapshot } = owed
+    const isOther = snapshot.jobId !== telling.jobId && reason.effect !== undefined
+    lines.push(`${isOther ? `In job ${snapshot.jobId}, ` : ''}${sentence(reason)}`)
+    const since = telling.at === undefined || reason.kind === 'ended' ? [] : [owedText(reason, telling.at)]
+    const about = await aboutReason(telling.store, owed)
+    lines.push(...indented([...since, ...about, ...told(telling, owed).type]))
   }
   return lines
 }
 
-function sentence({ jobId, effect, signal, approval, unknown, dueAt }: Wait): string {
-  if (unknown) return `${effect} was started, and nobody knows how it ended. It is not started again by itself.`
-  const until = dueAt === undefined ? '' : `, until ${timeText(dueAt)}`
-  if (approval !== undefined) return `${effect} needs somebody to agree to a call of ${approval}${until}.`
-  return effect === undefined
-    ? `Job ${jobId} takes the signal "${signal}".`
-    : `${effect} waits for the signal "${signal}"${until}.`
+function sentence({ what, dueAt }: Reason): string {
+  return dueAt === undefined ? what : `${what.replace(/\.$/, '')}, until ${timeText(dueAt)}.`
 }
 
-function indented(lines: readonly string[]): string[] {
-  return lines.map((line) => `  ${line}`)
+function owedText({ owes, since }: Reason, now: number): string {
+  const owed = `owed by ${owes}`
+  return since === undefined ? owed : `${owed}, since ${timeText(since)} (${durationText(Math.max(0, now - since))})`
 }
