@@ -5,6 +5,7 @@ import type { PlanRequest } from '../agent/planner.ts'
 import { type AnyTool, approvalOf, type Reconciled, type ToolContext } from '../agent/tool.ts'
 import { AetherisError, assert, type ErrorData, RetryableError, TerminalError, toErrorData } from '../base/error.ts'
 import { deepFreeze, type Json, toJson } from '../base/json.ts'
+import { limits } from '../base/limits.ts'
 import { splitPath } from '../compile/requests.ts'
 import type { ApprovalPolicy } from '../event/approval.ts'
 import type { EffectClass } from '../event/event.ts'
@@ -197,6 +198,10 @@ function planning(agent: AnyAgent, { round }: PlanRequestInput, host: Performanc
     async run({ jobId, abortSignal }) {
       if (planner === undefined) {
         return failed(new AetherisError('AGENT_INVALID', `Agent "${agent.name}" has no planner.`), false)
+      }
+      if (round > limits.planRoundsMax) {
+        const message = `The planner "${planner.name}" has made ${limits.planRoundsMax} plans for this job, and no more are allowed.`
+        return failed(new AetherisError('LIMIT_EXCEEDED', message), false)
       }
       const previous = host.previousPlan()
       const common = {
