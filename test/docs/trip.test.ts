@@ -31,9 +31,9 @@ test('a trip that is killed while it is undone goes on undoing, and does nothing
   await before.crash()
 
   await using after = await before.reopen()
-  await after.settle()
   const same = await after.job('trip')
-  expect(same.getSnapshot()).toMatchObject({ value: 'failed', error: { message: 'There is no car.' } })
+  const end = await same.waitFor(({ status }) => status !== 'active')
+  expect(end).toMatchObject({ value: 'failed', error: { message: 'There is no car.' } })
   expect(await done()).toEqual(all)
   expect((await replay(trip, same.events())).divergence).toBeUndefined()
 })
