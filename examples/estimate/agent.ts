@@ -43,6 +43,7 @@ const machine = setup({
   states: {
     measuring: {
       invoke: {
+        id: 'measure',
         src: 'measure',
         input: ({ context }) => ({ from: context.count }),
         onDone: {

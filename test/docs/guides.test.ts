@@ -1,6 +1,6 @@
 import { existsSync, symlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { aetheris, inProcess, wordsOf } from '../support/cli.ts'
 import { blocks, page, pages, region, root } from '../support/docs.ts'
 import { newDirectory, removeDirectories } from '../support/store-data.ts'
@@ -46,9 +46,12 @@ describe('what is typed gives what is shown', () => {
         }),
     )
 
+  afterEach(() => process.chdir(root))
+
   test.each(pages.filter((path) => path !== 'README.md'))('%s', async (path) => {
     const cwd = await newDirectory()
     symlinkSync(join(root, 'examples'), join(cwd, 'examples'))
+    process.chdir(cwd) // where the tools of the examples write
     for (const { words, shown } of lines(path)) {
       // What kills its process needs one of its own.
       const { stdout, stderr } = await (words.includes('--kill-at') ? aetheris : inProcess)(words, { cwd })
