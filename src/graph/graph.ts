@@ -126,7 +126,7 @@ export const nodeSchema = z.discriminatedUnion('kind', [
     input: template,
     /** The node completes with the child's id as soon as the child exists. Default: with its output. */
     detach: z.boolean().optional(),
-    /** What becomes of a child that still runs when its parent ends. Default `cancel`; of a detached one `abandon`. */
+    /** What becomes of a child that still runs when its parent ends. Default `cancel`; a detached one is abandoned. */
     onParentEnd: z.enum(['cancel', 'terminate', 'abandon']).optional(),
     ...failing,
   }),

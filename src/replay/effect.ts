@@ -121,6 +121,11 @@ export interface BufferedSignal {
   seq: number
 }
 
+/** The node of a plan that asks for an effect: `read` for `read/17`, `pay` for `pay#2`. */
+export function nodeOf(effect: string): string {
+  return effect.split(/[/#]/)[0] as string
+}
+
 /** Effects that something is still being done about, or that may have done something. */
 const engaged: ReadonlySet<EffectStatus> = new Set<EffectStatus>(['started', 'unknown', 'awaiting', 'answered'])
 

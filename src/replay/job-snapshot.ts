@@ -5,7 +5,15 @@ import type { PlanContext } from '../compile/hydrate.ts'
 import type { Budget, Usage } from '../event/budget.ts'
 import type { TaskGraph } from '../graph/graph.ts'
 import type { NodeResult, Results } from '../graph/result.ts'
-import type { Approval, Effect, EffectKind, EffectStatus, SpawnInput, WaitInput } from './effect.ts'
+import {
+  type Approval,
+  type Effect,
+  type EffectKind,
+  type EffectStatus,
+  nodeOf,
+  type SpawnInput,
+  type WaitInput,
+} from './effect.ts'
 import type { Execution } from './execution.ts'
 import type { Held } from './state.ts'
 
@@ -198,7 +206,7 @@ function nodesOf(
   if (graph === undefined) return {}
   const active = new Map<string, EffectStatus>()
   // A node of several parts stands where the last of them does.
-  for (const { effect, status } of pending) active.set(effect.split(/[/#]/)[0] as string, status)
+  for (const { effect, status } of pending) active.set(nodeOf(effect), status)
   const nodes: Record<string, NodeStatus> = {}
   for (const { id } of graph.nodes) {
     const status = active.get(id)

@@ -2,6 +2,7 @@ import type { AnyAgent } from '../agent/agent.ts'
 import { optionsOf, verdictOf } from '../event/approval.ts'
 import type { Command, CommandBody } from '../event/command.ts'
 import type { EventBody } from '../event/event.ts'
+import { nodeOf } from '../replay/effect.ts'
 import type { JobSnapshot, Pending } from '../replay/job-snapshot.ts'
 import { toolOutput } from './perform.ts'
 
@@ -136,13 +137,18 @@ function childEnded({ effect, end }: CommandBody<'child'>, job: JobSnapshot): De
 export function pendingOf(id: string, { pending }: JobSnapshot): Pending | undefined {
   const exact = pending.find(({ effect }) => effect === id)
   if (exact !== undefined) return exact
-  const [only, second] = pending.filter(({ effect }) => effect.split(/[/#]/)[0] === id)
+  const [only, second] = pending.filter(({ effect }) => isAbout(effect, id))
   return second === undefined ? only : undefined
+}
+
+/** Whether somebody who named `id`, a node or an effect, meant `effect`. */
+export function isAbout(effect: string, id: string): boolean {
+  return effect === id || nodeOf(effect) === id
 }
 
 /** Where a node stands, for the end of a sentence. */
 function standing(id: string, job: JobSnapshot): string {
-  const several = job.pending.filter(({ effect }) => effect.split(/[/#]/)[0] === id)
+  const several = job.pending.filter(({ effect }) => isAbout(effect, id))
   if (several.length > 1)
     return `; name one of ${several
       .slice(0, 5)
@@ -156,11 +162,13 @@ function stateOf(job: JobSnapshot): string {
   return job.isFailing ? 'failing' : job.phase
 }
 
-/** A decision, once what it brings fits the schema of the tool that it speaks for. */
-export function withSchema(decision: Decision, agent: AnyAgent, job: JobSnapshot): Decision {
-  if (decision.type !== 'event' || decision.event.type !== 'node.resolved' || decision.event.data.as !== 'completed') {
-    return decision
+/** A decision, once it fits the agent: the schema of the tool that it speaks for, the planner that it wants asked. */
+export function fitting(decision: Decision, agent: AnyAgent, job: JobSnapshot): Decision {
+  if (decision.type !== 'event') return decision
+  if (decision.event.type === 'plan.revision_requested' && agent.planner === undefined) {
+    return refuse(`Agent "${agent.name}" makes its plans in code; there is no planner that could be asked.`)
   }
+  if (decision.event.type !== 'node.resolved' || decision.event.data.as !== 'completed') return decision
   const { data } = decision.event
   const tool = agent.tools.get(pendingOf(data.effect, job)?.tool ?? '')
   if (tool === undefined) return decision

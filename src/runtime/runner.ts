@@ -36,8 +36,8 @@ export interface RunnerHost {
   /** Events between two snapshots, at least. */
   readonly snapshotEvery: number
   readonly snapshotKey: string
-  /** Nothing is performed here: commands and timers are applied, and the rest is left to the next owner. */
-  readonly isHolding: boolean
+  /** Whether nothing is performed for now: commands and timers are applied, and the rest is left for later. */
+  isHolding(): boolean
   /** The commit is durable. */
   committed(runner: Runner, events: readonly NewEvent[], sent: readonly OutMessage[]): void
   timerSet(dueAt: number): void
@@ -164,7 +164,7 @@ export class Runner {
     const turn = this.newTurn()
     for (const input of inputs) turn.take(input)
     for (const message of messages) turn.takeMessage(message)
-    if (!this.host.isHolding) turn.begin()
+    if (!this.host.isHolding()) turn.begin()
     this.returnSlots()
     while (this.waiting.size < turn.wanted) this.waitForSlot()
     this.granted += turn.perform.length
@@ -296,7 +296,7 @@ export class Runner {
 
   private hasNothingToDo(): boolean {
     if (this.inputs.length > 0 || this.waiting.size > 0 || this.calls.areUnderWay) return false
-    return this.execution.isEnded || this.host.isHolding || statusOf(this.execution) !== 'running'
+    return this.execution.isEnded || this.host.isHolding() || statusOf(this.execution) !== 'running'
   }
 }
 

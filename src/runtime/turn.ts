@@ -12,7 +12,7 @@ import type { Execution } from '../replay/execution.ts'
 import { JobSnapshot } from '../replay/job-snapshot.ts'
 import type { InboxMessage } from '../store/store.ts'
 import { overBudget } from './budget.ts'
-import { type Decision, decide, withSchema } from './commands.ts'
+import { type Decision, decide, fitting } from './commands.ts'
 import type { Input, Progress } from './input.ts'
 import type { AttemptResult, Performance } from './performance.ts'
 
@@ -209,7 +209,7 @@ export class Turn {
 
   private decide(command: Command, message: string): Decision {
     const job = new JobSnapshot(this.host.jobId, this.execution)
-    return withSchema(decide(command, job, message), this.host.agent, job)
+    return fitting(decide(command, job, message), this.host.agent, job)
   }
 
   /** Begins what may begin: asks for approvals, starts attempts as far as there are slots, and asks tools. */

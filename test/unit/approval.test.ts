@@ -85,6 +85,9 @@ test('options of its own', async () => {
   const options = { full: 'approve', partial: 'approve', no: 'deny' } as const
   const { script, runtime, job, check } = await started({ options })
   await expect(job.approve('pay', { by: 'ana' })).rejects.toMatchObject({ code: 'COMMAND_REFUSED' })
+  // What says yes by the one name never says no by the other.
+  await expect(job.approve('pay', { by: 'ana', option: 'no' })).rejects.toMatchObject({ code: 'COMMAND_REFUSED' })
+  await expect(job.deny('pay', { by: 'ana', option: 'full' })).rejects.toMatchObject({ code: 'COMMAND_REFUSED' })
   await job.approve('pay', { by: 'ana', option: 'partial' })
   await runtime.settle()
   expect(script.call('pay').context.approval).toEqual({ option: 'partial', by: 'ana' })

@@ -226,3 +226,15 @@ test('sentences say what was expected', () => {
   expect(messageOf(plan({ id: 's', kind: 'sleep', ms: -1 }))).toBe('This must be at least 0.')
   expect(messageOf(plan({ id: 's', kind: 'sleep', ms: 0.5 }))).toBe('This must be a whole number.')
 })
+
+test.each([
+  [{ detach: true, onParentEnd: 'cancel' }, ['contradiction']],
+  [{ detach: true, onParentEnd: 'terminate' }, ['contradiction']],
+  [{ detach: true, onParentEnd: 'abandon' }, []],
+  [{ detach: true }, []],
+  [{ onParentEnd: 'terminate' }, []],
+])('a job that is started with %o', (options, codes) => {
+  const node = { id: 'kid', kind: 'spawn', agent: 'other', input: null, ...options }
+  const { issues = [] } = checkGraph(plan(node), { ...known, agents: new Set(['other']) })
+  expect(issues.map(({ code }) => code)).toEqual(codes)
+})

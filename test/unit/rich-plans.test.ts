@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
+import { limits } from '../../src/base/limits.ts'
 import type { Graph } from '../../src/graph/builder.ts'
 import { gt, gte } from '../../src/graph/question.ts'
 import type { Ref } from '../../src/graph/ref.ts'
@@ -540,6 +541,35 @@ describe('revised plans', () => {
     await runtime.settle()
     expect(other.getSnapshot().value).toBe('cancelled')
     expect((await replay(it, other.events())).divergence).toBeUndefined()
+  })
+
+  test('a planner that is never content is asked a thousand times at most', async () => {
+    let asked = 0
+    const it = agent({
+      name: 'restless',
+      input: z.any(),
+      output: z.any(),
+      planner: {
+        name: 'rules',
+        plan() {
+          asked += 1
+          return { nodes: [], output: null, revise: { onSettled: true } }
+        },
+      },
+    })
+    await using runtime = await testRuntime({ agents: [it] })
+    const job = await runtime.spawn(it, null)
+    await job.waitFor(({ status }) => status !== 'active')
+    expect(job.getSnapshot().error).toMatchObject({ code: 'LIMIT_EXCEEDED' })
+    expect(asked).toBe(limits.planRoundsMax)
+  })
+
+  test('a plan that is made in code cannot be asked for again', async () => {
+    const { script, runtime, job } = await started((graph, { work }) => graph.call('a', work, 1))
+    await expect(job.revise({ by: 'ana' })).rejects.toMatchObject({ code: 'COMMAND_REFUSED' })
+    script.answer('a')
+    await runtime.settle()
+    expect((await typesOf(job)).filter((type) => type.startsWith('plan.'))).toEqual(['plan.requested', 'plan.adopted'])
   })
 
   test('somebody may ask for another plan while a job runs: what is under way goes on where the new plan has it', async () => {
