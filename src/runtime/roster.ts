@@ -10,6 +10,7 @@ import { defaultPriority, Slots } from '../scheduler/slots.ts'
 import { Timers } from '../scheduler/timers.ts'
 import { endStatuses, type JobRow, type JobStore } from '../store/store.ts'
 import type { Input } from './input.ts'
+import { untilAnswered } from './patience.ts'
 import { loadExecution } from './recovery.ts'
 import { Runner, type RunnerHost } from './runner.ts'
 import type { TextPiece } from './stream.ts'
@@ -137,7 +138,11 @@ export class Roster {
 
   private async load(jobId: string): Promise<void> {
     try {
-      const loaded = await this.loadRunner(jobId)
+      const loaded = await untilAnswered(
+        this.options.clock,
+        () => this.isClosed,
+        () => this.loadRunner(jobId),
+      )
       const inputs = this.waking.get(jobId) ?? []
       this.waking.delete(jobId)
       if (loaded === undefined || this.isClosed) {
@@ -169,7 +174,9 @@ export class Roster {
     const { execution, snapshotSeq } = await loadExecution(store, programsOf(agents), found, snapshotKey(agent))
     const row = isMine ? found : await store.claim(jobId)
     const runner = new Runner(this.hostOf(agent), agent, row, execution, snapshotSeq)
-    return { runner, recovered: !isMine && found.status === 'running' }
+    // Whatever is under way by its history, nobody performs it: not even where the job was claimed here before.
+    const isCutOff = [...execution.effects.values()].some(({ status }) => status === 'started')
+    return { runner, recovered: isCutOff || (!isMine && found.status === 'running') }
   }
 
   private run(runner: Runner, inputs: Input[]): void {

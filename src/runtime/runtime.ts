@@ -10,12 +10,13 @@ import { Execution } from '../replay/execution.ts'
 import { JobSnapshot } from '../replay/job-snapshot.ts'
 import { programsOf, snapshotKey } from '../replay/programs.ts'
 import { defaultPriority } from '../scheduler/slots.ts'
-import { type JobQuery, type JobRow, type JobStore, keyPart } from '../store/store.ts'
+import { type Commit, type JobQuery, type JobRow, type JobStore, keyPart } from '../store/store.ts'
 import { checkSignal, checkSpawn, firstEvents, parseBudget, parseInput, type SpawnOptions } from './admission.ts'
 import { type Channel, Channels } from './channel.ts'
 import { decide, withSchema } from './commands.ts'
 import { type Inspect, Inspection } from './inspection.ts'
 import { type HandleHost, JobHandle, type SendOptions } from './job-handle.ts'
+import { untilAnswered } from './patience.ts'
 import { performActions } from './perform.ts'
 import { loadExecution } from './recovery.ts'
 import { Roster } from './roster.ts'
@@ -306,7 +307,7 @@ export class Runtime implements HandleHost {
     const create = { agent: agent.name, priority }
     if (execution.violation !== undefined) throw execution.violation
     try {
-      await this.store.commit({ lease, expectedSeq: 0, create, events, status, timers: { set: timers } })
+      await this.firstCommit({ lease, expectedSeq: 0, create, events, status, timers: { set: timers } })
     } catch (error) {
       const existing = isAetherisError(error, 'JOB_EXISTS') ? await this.existing(agent, id) : undefined
       if (existing !== undefined) return existing
@@ -323,6 +324,20 @@ export class Runtime implements HandleHost {
     }
     if (status === 'running') this.roster.begin(agent, row, execution)
     return new JobHandle(this, agent, channel)
+  }
+
+  /** Where it cannot be told whether the job exists, it is found out: a job that does must have a runner. */
+  private async firstCommit(commit: Commit): Promise<void> {
+    try {
+      await this.store.commit(commit)
+    } catch (error) {
+      if (!isAetherisError(error, 'COMMIT_UNKNOWN')) throw error
+      await untilAnswered(
+        this.clock,
+        () => this.closed,
+        () => this.store.commit(commit),
+      )
+    }
   }
 
   private async existing<A extends AnyAgent>(agent: A, id: string): Promise<JobHandle<A> | undefined> {
