@@ -25,3 +25,13 @@ export async function untilAnswered<T>(clock: Clock, isOver: () => boolean, ask:
     }
   }
 }
+
+/** A write whose outcome is unknown is asked for again until it is known; one that surely did nothing fails at once. */
+export async function untilKnown<T>(clock: Clock, isOver: () => boolean, write: () => Promise<T>): Promise<T> {
+  try {
+    return await write()
+  } catch (error) {
+    if (!isAetherisError(error, 'COMMIT_UNKNOWN')) throw error
+    return untilAnswered(clock, isOver, write)
+  }
+}

@@ -2,10 +2,11 @@ import { assign, fromPromise, setup } from 'xstate'
 import { z } from 'zod'
 import type { AnyAgent } from '../../src/agent/agent.ts'
 import { NoPlan } from '../../src/agent/planner.ts'
+import type { Json } from '../../src/base/json.ts'
 import type { TaskGraph } from '../../src/graph/graph.ts'
 import { agent, fromMachine, gte, signal, undo } from '../../src/index.ts'
 import type { Kernel } from './kernel.ts'
-import type { World } from './world.ts'
+import { outputOf, type World } from './world.ts'
 
 /** Agents that between them use everything that a job may. */
 
@@ -269,4 +270,29 @@ function charted(kernel: Kernel): AnyAgent {
     output: ({ context }) => context,
   })
   return fromMachine('charted', machine, { effects: { look: 'idempotent' }, graceMs: 3_000 })
+}
+
+/** What a job comes to where nobody has interfered; undefined where that depends on what happened. */
+export function expected(name: string, input: Json): Json | undefined {
+  const chain = (given: Json) => outputOf('pay', { b: outputOf('store', { a: outputOf('read', { input: given }) }) })
+  switch (name) {
+    case 'chain':
+      return chain(input)
+    case 'parent':
+      return outputOf('read', { child: chain({ input }) })
+    case 'planned':
+      return outputOf('pay', { a: outputOf('read', input) })
+    case 'revised':
+      return outputOf('store', { all: [outputOf('read', { round: 1 }), outputOf('read', { round: 2 })] })
+    case 'tasked':
+      return outputOf('read', { a: outputOf('task', { input }) })
+    case 'sleepy':
+      return outputOf('read', { input })
+    case 'looping': {
+      const next = (state: Json): Json => ({ last: outputOf('store', { got: outputOf('read', { state }) }) })
+      return next(next({ last: input }))
+    }
+    default:
+      return undefined
+  }
 }

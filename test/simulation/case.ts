@@ -18,6 +18,8 @@ export interface Case {
 /** Something that happens to the machine at some time. */
 export type Trouble = { atMs: number } & (
   | { kind: 'kill' | 'power cut' }
+  /** Another process takes over, and this one goes on as if nothing had happened. Only where nothing locks it out. */
+  | { kind: 'zombie'; forMs: number }
   /** As SIGSTOP and SIGCONT. */
   | { kind: 'stop'; forMs: number }
   | { kind: 'clock jump'; byMs: number }
@@ -64,6 +66,7 @@ const writeFault = fc.constantFrom<WriteFault>('refused', 'stored', 'lost', 'die
 
 const trouble: fc.Arbitrary<Trouble> = fc.oneof(
   fc.record({ atMs, kind: fc.constantFrom('kill' as const, 'power cut' as const) }),
+  fc.record({ atMs, kind: fc.constant('zombie' as const), forMs: fc.integer({ min: 1, max: 30_000 }) }),
   fc.record({ atMs, kind: fc.constant('stop' as const), forMs: fc.integer({ min: 1, max: 120_000 }) }),
   fc.record({
     atMs,

@@ -33,9 +33,15 @@ interface JobModel {
   effects: Map<string, EffectModel>
   /** Messages in order of arrival, and how many of them were taken. */
   signals: string[]
-  taken: number
+  /** How often each was sent; what nobody was told of may be there all the same, in whatever order. */
+  asked: Map<string, number>
+  seen: Set<string>
   timers: Map<string, number>
   approvals: Map<string, 'asked' | 'approved' | 'denied'>
+  /** Nodes of the plan that can be undone, those of them that may have taken effect, in order, and what was undone. */
+  undoable: Set<string>
+  done: string[]
+  undone: Set<string>
 }
 
 const endTypes = new Set(['job.completed', 'job.failed', 'job.cancelled', 'job.terminated'])
@@ -56,7 +62,8 @@ export class Checker {
     if (known !== undefined) return known
     const model: JobModel = {
       ...{ facts: [], acked: 0, epoch: 1, isEnded: false, effects: new Map() },
-      ...{ signals: [], taken: 0, timers: new Map(), approvals: new Map() },
+      ...{ signals: [], asked: new Map(), seen: new Set(), timers: new Map(), approvals: new Map() },
+      ...{ undoable: new Set(), done: [], undone: new Set() },
     }
     this.jobs.set(id, model)
     return model
@@ -87,11 +94,18 @@ export class Checker {
   }
 
   sent({ jobId, id, kind }: InboxMessage, isNew: boolean): void {
-    const { signals } = this.job(jobId)
+    const { signals, asked } = this.job(jobId)
     if (kind !== 'signal') return
-    if (isNew === signals.includes(id))
-      this.kernel.fail(`${jobId}: message ${id} was ${isNew ? 'taken again' : 'never taken'}`)
+    if (isNew && signals.includes(id)) this.kernel.fail(`${jobId}: message ${id} was accepted twice`)
+    if (!isNew && asked.get(id) === 1)
+      this.kernel.fail(`${jobId}: message ${id} was never sent, and is said to be known`)
     if (isNew) signals.push(id)
+  }
+
+  /** Somebody is about to send a message; whether it gets there they may never be told. */
+  sending({ jobId, id, kind }: InboxMessage): void {
+    const { asked } = this.job(jobId)
+    if (kind === 'signal') asked.set(id, (asked.get(id) ?? 0) + 1)
   }
 
   /** A write that nobody was told of may be there all the same. */
@@ -128,6 +142,7 @@ export class Checker {
     this.jobs.delete(id)
     const job = this.job(id)
     job.signals = before.signals
+    job.asked = before.asked
     job.epoch = before.epoch
     for (const fact of facts) this.add(id, fact.seq, fact)
     job.acked = before.acked
@@ -157,6 +172,9 @@ export class Checker {
       case 'job.restarted':
         job.isEnded = false
         return undefined
+      case 'plan.adopted':
+      case 'plan.revised':
+        return planned(job, data.graph)
       case 'node.started':
         return this.begun(job, data.effect, data.class)
       case 'node.attempted':
@@ -172,6 +190,7 @@ export class Checker {
       case 'plan.rejected':
         return settled(job, data.effect, data.attempt, { mayRepeat: true })
       case 'node.outcome_unknown':
+        tookEffect(job, data.effect)
         return settled(job, data.effect, data.attempt, {})
       case 'node.reconciled':
         return change(job, data.effect, { mayRepeat: data.answer === 'absent', said: data.output })
@@ -196,6 +215,8 @@ export class Checker {
 
   private begun(job: JobModel, effect: string, effectClass: string): string | undefined {
     if (job.effects.has(effect)) return 'was started before'
+    const wrong = effect.startsWith(undoing) ? undone(job, effect.slice(undoing.length)) : undefined
+    if (wrong !== undefined) return wrong
     const approval = job.approvals.get(effect)
     if (approval !== undefined && approval !== 'approved') return `was started while its approval was ${approval}`
     const model = {
@@ -220,6 +241,7 @@ export class Checker {
     const truth = model.said === undefined ? this.returned(jobId, effect, attempt)?.output : model.said
     if (truth !== undefined && canonical(truth) !== canonical(output))
       return `says ${canonical(output)}, and it was ${canonical(truth)}`
+    tookEffect(job, effect)
     return settled(job, effect, attempt, {})
   }
 
@@ -243,6 +265,7 @@ export class Checker {
   problem(jobId: string, error: unknown): void {
     const { code, message } = error as { code?: string; message: string }
     // The store says these of a process that is not the owner any more, or while it opens again.
+    this.kernel.log(`${jobId} cannot go on: ${code ?? ''} ${message}`)
     if (code !== undefined && passing.has(code)) return
     this.kernel.fail(`${jobId} cannot go on: ${code ?? ''} ${message}`)
   }
@@ -256,6 +279,35 @@ const passing = new Set([
   'COMMIT_UNKNOWN',
   'RUNTIME_CLOSED',
 ])
+
+const undoing = 'job.undo/'
+
+function planned(job: JobModel, graph: Json): undefined {
+  const { nodes } = graph as unknown as { nodes: { id: string; compensate?: unknown }[] }
+  for (const { id, compensate } of nodes) if (compensate !== undefined) job.undoable.add(id)
+}
+
+function tookEffect(job: JobModel, effect: string): void {
+  const node = nodeOf(effect)
+  if (!job.undoable.has(node)) return
+  job.undone.delete(node)
+  job.done = [...job.done.filter((each) => each !== node), node]
+}
+
+/** What was done last is undone first, and once. */
+function undone(job: JobModel, effect: string): string | undefined {
+  const node = nodeOf(effect)
+  const at = job.done.indexOf(node)
+  if (at < 0) return 'undoes what was never done'
+  if (job.undone.has(node)) return 'undoes what was undone'
+  job.undone.add(node)
+  const earlier = job.done.slice(at + 1).find((each) => !job.undone.has(each))
+  return earlier === undefined ? undefined : `is undone before ${earlier}, which was done after it`
+}
+
+function nodeOf(effect: string): string {
+  return effect.split(/[#/]/)[0] as string
+}
 
 function attempted(
   job: JobModel,
@@ -286,10 +338,12 @@ function change(job: JobModel, effect: string, fields: Partial<EffectModel>): st
 }
 
 function taken(job: JobModel, message: string): string | undefined {
-  const expected = job.signals[job.taken]
-  if (message !== expected) return `takes message ${message} where ${expected ?? 'none'} is next`
-  job.taken += 1
-  return undefined
+  if (job.seen.has(message)) return `takes message ${message} again`
+  job.seen.add(message)
+  if (!job.signals.includes(message))
+    return job.asked.has(message) ? undefined : `takes message ${message}, which nobody sent`
+  const expected = job.signals.find((each) => !job.seen.has(each) || each === message)
+  return expected === message ? undefined : `takes message ${message} where ${expected} is next`
 }
 
 function fired(job: JobModel, timer: string, at: number): string | undefined {

@@ -32,6 +32,7 @@ const retried = [
   'RUNTIME_CLOSED',
   'LEASE_FENCED',
   'COMMIT_CONFLICT',
+  'STORE_CLOSED',
 ] as const
 
 export class People {
@@ -59,20 +60,16 @@ export class People {
   /** Asks until there is an answer. */
   ask(act: Act, id: string): void {
     this.open += 1
-    const again = () => this.kernel.after(100, () => attempt())
+    const again = () => this.kernel.after(100, () => this.machine.whenOpen(attempt))
     const attempt = () => {
       const { life } = this.machine
       if (life?.runtime === undefined) return again()
       let isAnswered = false
       // Whoever asks a process that dies hears nothing, and asks the next one.
-      const watch = () => {
-        if (isAnswered) return
-        if (life.isAlive) this.kernel.after(250, watch)
-        else again()
-      }
-      this.kernel.after(250, watch)
+      life.onDeath(() => isAnswered || again())
       this.perform(life.runtime, act, id).then(
         () => {
+          if (!life.isAlive) return
           isAnswered = true
           this.open -= 1
         },

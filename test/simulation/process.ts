@@ -33,6 +33,7 @@ export class Life {
   isAlive = true
   private isPaused = false
   private held: (() => void)[] = []
+  private mourners: (() => void)[] = []
   private readonly kernel: Kernel
 
   constructor(kernel: Kernel, number: number) {
@@ -66,9 +67,16 @@ export class Life {
     for (const callback of held) this.run(callback)
   }
 
+  /** Calls back at its end. */
+  onDeath(callback: () => void): void {
+    this.mourners.push(callback)
+  }
+
   die(): void {
+    if (!this.isAlive) return
     this.isAlive = false
     this.held = []
+    for (const callback of this.mourners) callback()
   }
 
   private resumed(): Promise<void> {
@@ -89,6 +97,7 @@ export class Machine {
   /** The fault of each write, by its number. */
   readonly writeFaults = new Map<number, WriteFault>()
   writes = 0
+  private waiting: (() => void)[] = []
   readonly disk: Disk
   private readonly kernel: Kernel
   private readonly checker: Checker
@@ -120,7 +129,11 @@ export class Machine {
     const onProblem = ({ jobId, error }: { jobId: string; error: unknown }) => this.checker.problem(jobId, error)
     void openRuntime({ store, agents: [...this.agents], clock, random, onProblem, ...limits }).then(
       (runtime) => {
-        if (life.isAlive) life.runtime = runtime
+        if (!life.isAlive) return
+        life.runtime = runtime
+        const { waiting } = this
+        this.waiting = []
+        for (const callback of waiting) callback()
       },
       (error) => {
         if (!life.isAlive) return
@@ -130,15 +143,32 @@ export class Machine {
     )
   }
 
+  /** Calls back when a process has opened its runtime. */
+  whenOpen(callback: () => void): void {
+    if (this.life?.runtime === undefined) this.waiting.push(callback)
+    else callback()
+  }
+
   /** Ends the process, and begins the next one a little later. */
-  kill(power: boolean): void {
-    const { life } = this
+  kill(power: boolean, life = this.life): void {
     if (life === undefined) return
     life.die()
+    if (life !== this.life) return
     this.life = undefined
     this.kernel.log(`life ${life.number} dies${power ? ' with the power' : ''}`)
     this.disk.died(power, (unsynced) => this.kernel.between(0, unsynced))
     this.kernel.after(this.kernel.between(0, 2_000), () => this.life ?? this.boot())
+  }
+
+  /** The next process begins while this one still believes that it is the only one. */
+  usurp(forMs: number): void {
+    const zombie = this.life
+    if (zombie === undefined) return
+    this.kernel.log(`life ${zombie.number} is a zombie`)
+    this.kernel.after(forMs, () => zombie.die())
+    this.disk.died(false, () => 0)
+    this.life = undefined
+    this.boot()
   }
 
   /** A write of a process, with whatever happens to it. */
@@ -148,7 +178,7 @@ export class Machine {
     if (fault !== undefined) this.kernel.inject(`write ${fault}`)
     await life.wait(fault === 'slow' ? this.kernel.between(1_000, 30_000) : this.kernel.between(0, this.knobs.writeMs))
     if (fault === 'dies before') {
-      this.kill(false)
+      this.kill(false, life)
       return never()
     }
     const isOnLevel = this.disk.kind === 'level'
@@ -159,7 +189,7 @@ export class Machine {
     const result = await apply()
     if (!life.isAlive) return never()
     if (fault === 'dies after') {
-      this.kill(false)
+      this.kill(false, life)
       return never()
     }
     if (!isOnLevel && fault === 'stored') throw new AetherisError('COMMIT_UNKNOWN', 'EIO, but all of it is there.')
@@ -216,6 +246,7 @@ class LifeStore implements JobStore {
   }
 
   send(message: InboxMessage): Promise<boolean> {
+    this.machine.observed().sending(message)
     return this.machine.write(this.life, async () => {
       const isNew = await this.inner.send(message)
       this.machine.observed().sent(message, isNew)

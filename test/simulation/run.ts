@@ -1,7 +1,8 @@
 import { sha256 } from '../../src/base/hash.ts'
+import { canonical, type Json } from '../../src/base/json.ts'
 import type { JobEvent } from '../../src/event/event.ts'
 import { replay } from '../../src/replay/replay.ts'
-import { type AgentName, agentsOf } from './agents.ts'
+import { type AgentName, agentsOf, expected } from './agents.ts'
 import type { Case, Trouble } from './case.ts'
 import { Checker } from './check.ts'
 import { levelDisk, memoryDisk } from './disk.ts'
@@ -51,6 +52,9 @@ export async function run(given: Case): Promise<Outcome> {
   await go(stormMs)
   world.isCalm = true
   machine.writeFaults.clear()
+  // Two processes on one store take each other's jobs. Nothing may come to harm by that, but only the next one that is
+  // alone need bring them all to their end.
+  if (kernel.injected.has('zombie')) machine.kill(false)
   await settle(kernel, machine, people, go)
   if (kernel.failure === undefined) await audit(kernel, checker, machine, agents)
   return outcomeOf(kernel, checker)
@@ -63,6 +67,9 @@ function strike(trouble: Trouble, kernel: Kernel, machine: Machine): void {
   switch (trouble.kind) {
     case 'clock jump':
       return kernel.clock.jump(trouble.byMs)
+    case 'zombie':
+      if (machine.disk.kind === 'memory') machine.usurp(trouble.forMs)
+      return undefined
     case 'stop':
       life?.pause()
       return kernel.after(trouble.forMs, () => life?.resume())
@@ -150,11 +157,27 @@ async function audit(
       kernel.fail(`${id}: ${facts.length} events were written and ${events.length} are there`)
     const created = events[0]
     if (created?.type !== 'job.created') continue
+    checkResult(kernel, id, created.data, events)
     const { divergence, snapshot } = await replay(agents[created.data.agent as AgentName], events)
     if (divergence !== undefined) kernel.fail(`${id} does not replay: ${JSON.stringify(divergence)}`)
     if (JSON.stringify(snapshot.value) !== JSON.stringify(events.at(-1)?.state))
       kernel.fail(`${id} replays to another state`)
   }
+}
+
+/** What a job that went its own way has come to. */
+function checkResult(
+  kernel: Kernel,
+  id: string,
+  { agent, input }: { agent: string; input: Json },
+  events: readonly JobEvent[],
+): void {
+  const last = events.findLast(({ type }) => type === 'job.completed')
+  const wanted = expected(agent, input)
+  if (last?.type !== 'job.completed' || wanted === undefined || events.some(({ type }) => type === 'node.resolved'))
+    return
+  if (canonical(last.data.output) === canonical(wanted)) return
+  kernel.fail(`${id} has come to ${canonical(last.data.output)}, and should have come to ${canonical(wanted)}`)
 }
 
 /** Waits for what takes virtual time. */
