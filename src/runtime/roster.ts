@@ -10,6 +10,7 @@ import { defaultPriority, Slots } from '../scheduler/slots.ts'
 import { Timers } from '../scheduler/timers.ts'
 import { endStatuses, type JobRow, type JobStore } from '../store/store.ts'
 import type { Input } from './input.ts'
+import { untilAnswered } from './patience.ts'
 import { loadExecution } from './recovery.ts'
 import { Runner, type RunnerHost } from './runner.ts'
 import type { TextPiece } from './stream.ts'
@@ -147,7 +148,11 @@ export class Roster {
 
   private async load(jobId: string): Promise<void> {
     try {
-      const loaded = await this.loadRunner(jobId)
+      const loaded = await untilAnswered(
+        this.options.clock,
+        () => this.isClosed,
+        () => this.loadRunner(jobId),
+      )
       const inputs = this.waking.get(jobId) ?? []
       this.waking.delete(jobId)
       if (loaded === undefined || this.isClosed) {

@@ -16,6 +16,7 @@ import { type Channel, Channels } from './channel.ts'
 import { decide, fitting, isAbout } from './commands.ts'
 import { type Inspect, Inspection } from './inspection.ts'
 import { type HandleHost, JobHandle, type SendOptions } from './job-handle.ts'
+import { untilKnown } from './patience.ts'
 import { performActions } from './perform.ts'
 import { loadExecution } from './recovery.ts'
 import { Roster } from './roster.ts'
@@ -295,7 +296,9 @@ export class Runtime implements HandleHost {
       const why = `The message id ${JSON.stringify(message)} is not valid: ${keyPart.source}.`
       throw new AetherisError('INPUT_INVALID', why)
     }
-    if (await this.store.send({ jobId, id: message, at: now, kind, body })) this.roster.wake(jobId, { type: 'inbox' })
+    await this.write((store) => store.send({ jobId, id: message, at: now, kind, body }))
+    // Also where it was there already: whoever sent it may have died before anybody was told.
+    this.roster.wake(jobId, { type: 'inbox' })
   }
 
   // --- how jobs are made and shown
@@ -313,7 +316,8 @@ export class Runtime implements HandleHost {
     const create = { agent: agent.name, priority }
     if (execution.violation !== undefined) throw execution.violation
     try {
-      await this.store.commit({ lease, expectedSeq: 0, create, events, status, timers: { set: timers } })
+      const commit = { lease, expectedSeq: 0, create, events, status, timers: { set: timers } }
+      await this.write((store) => store.commit(commit))
     } catch (error) {
       const existing = isAetherisError(error, 'JOB_EXISTS') ? await this.existing(agent, id) : undefined
       if (existing !== undefined) return existing
@@ -330,6 +334,15 @@ export class Runtime implements HandleHost {
     }
     if (status === 'running') this.roster.begin(agent, row, execution)
     return new JobHandle(this, agent, channel)
+  }
+
+  /** Where it cannot be told whether a write took effect, it is found out: somebody has to act on it. */
+  private write<T>(write: (store: JobStore) => Promise<T>): Promise<T> {
+    return untilKnown(
+      this.clock,
+      () => this.closed,
+      () => write(this.store),
+    )
   }
 
   private async existing<A extends AnyAgent>(agent: A, id: string): Promise<JobHandle<A> | undefined> {
