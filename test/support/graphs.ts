@@ -138,11 +138,12 @@ function node(id: string, place: Place, loops: number): fc.Arbitrary<Node> {
     kind(
       'spawn',
       { agent: fc.constant('child'), input },
-      {
-        detach: fc.boolean(),
-        onParentEnd: fc.constantFrom('cancel', 'terminate', 'abandon'),
-        ...{ ...failing, compensate: undo(false) },
-      },
+      { onParentEnd: fc.constantFrom('cancel', 'terminate', 'abandon'), ...{ ...failing, compensate: undo(false) } },
+    ),
+    kind(
+      'spawn',
+      { agent: fc.constant('child'), input, detach: fc.constant(true) },
+      { onParentEnd: fc.constant('abandon'), ...failing },
     ),
     kind('choose', { cases }, { otherwise: nodeId }),
   ]

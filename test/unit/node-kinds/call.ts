@@ -41,7 +41,7 @@ export const call: Tried = {
       end: 'completed',
       at: 'it completed, next completed',
       outside: 'work next',
-      events: 'job.recovered node.started node.completed job.completed',
+      events: 'node.started node.completed job.completed',
     },
     crashAfter: {
       end: 'running',
@@ -101,7 +101,7 @@ export const idempotentCall: Tried = {
       end: 'completed',
       at: 'it completed, next completed',
       outside: 'work next',
-      events: 'job.recovered node.started node.completed job.completed',
+      events: 'node.started node.completed job.completed',
     },
     crashAfter: {
       end: 'completed',
@@ -171,7 +171,7 @@ export const approvedCall: Tried = {
       end: 'completed',
       at: 'it completed, next completed',
       outside: 'work next',
-      events: 'job.recovered approval.requested timer.armed approval.decided node.started node.completed job.completed',
+      events: 'approval.requested timer.armed approval.decided node.started node.completed job.completed',
     },
     crashAfter: {
       end: 'completed',

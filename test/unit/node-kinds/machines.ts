@@ -51,7 +51,7 @@ export const promise: Tried = {
       end: 'completed',
       at: 'completed',
       outside: 'promise promise:next',
-      events: 'job.recovered node.started node.completed job.completed',
+      events: 'node.started node.completed job.completed',
     },
     crashAfter: {
       end: 'running',

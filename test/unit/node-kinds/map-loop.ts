@@ -48,7 +48,7 @@ export const map: Tried = {
       at: 'it completed, next completed',
       outside: 'work:0 work:1 work:2 next',
       events:
-        'job.recovered node.started:0 node.started:1 node.completed:1 node.started:2 node.completed:0 node.completed:2 job.completed',
+        'node.started:0 node.started:1 node.completed:1 node.started:2 node.completed:0 node.completed:2 job.completed',
     },
     crashAfter: {
       end: 'completed',
@@ -130,8 +130,7 @@ export const loop: Tried = {
       end: 'completed',
       at: 'it completed, next completed',
       outside: 'work:0/add work:1/add next',
-      events:
-        'job.recovered node.started:0/add node.completed:0/add node.started:1/add node.completed:1/add job.completed',
+      events: 'node.started:0/add node.completed:0/add node.started:1/add node.completed:1/add job.completed',
     },
     crashAfter: {
       end: 'completed',

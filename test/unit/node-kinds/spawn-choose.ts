@@ -57,7 +57,7 @@ export const spawn: Tried = {
       end: 'completed',
       at: 'it completed, next completed',
       outside: 'inside next',
-      events: 'timer.armed job.recovered node.started child.spawned node.completed job.completed',
+      events: 'timer.armed node.started child.spawned node.completed job.completed',
       children: 'job/it completed',
     },
     crashAfter: {
