@@ -290,7 +290,7 @@ export function expected(name: string, input: Json): Json | undefined {
       return outputOf('read', { input })
     case 'looping': {
       const next = (state: Json): Json => ({ last: outputOf('store', { got: outputOf('read', { state }) }) })
-      return next(next({ last: input }))
+      return next(next(next({ last: input })))
     }
     default:
       return undefined

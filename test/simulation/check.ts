@@ -14,6 +14,7 @@ type Fact = NewEvent | JobEvent
 /** One call of a tool, or of what stands for one: where it stands by the history. */
 interface EffectModel {
   class: string
+  begun: number
   attempt: number
   /** The attempt under way has an outcome. */
   settled: boolean
@@ -38,10 +39,16 @@ interface JobModel {
   seen: Set<string>
   timers: Map<string, number>
   approvals: Map<string, 'asked' | 'approved' | 'denied'>
-  /** Nodes of the plan that can be undone, those of them that may have taken effect, in order, and what was undone. */
+  /** Nodes of the plan that can be undone, those of them that may have taken effect, and what was undone. */
   undoable: Set<string>
-  done: string[]
+  done: Map<string, Doing>
   undone: Set<string>
+}
+
+/** The place of events in a history: when something was begun, and when it was known to be done. */
+interface Doing {
+  begun: number
+  known: number | undefined
 }
 
 const endTypes = new Set(['job.completed', 'job.failed', 'job.cancelled', 'job.terminated'])
@@ -63,7 +70,7 @@ export class Checker {
     const model: JobModel = {
       ...{ facts: [], acked: 0, epoch: 1, isEnded: false, effects: new Map() },
       ...{ signals: [], asked: new Map(), seen: new Set(), timers: new Map(), approvals: new Map() },
-      ...{ undoable: new Set(), done: [], undone: new Set() },
+      ...{ undoable: new Set(), done: new Map(), undone: new Set() },
     }
     this.jobs.set(id, model)
     return model
@@ -75,7 +82,9 @@ export class Checker {
   async stored({ lease, expectedSeq, events }: Commit, store: JobStore): Promise<void> {
     const job = this.job(lease.jobId)
     if (expectedSeq > job.facts.length) await this.catchUp(lease.jobId, store)
-    if (lease.epoch < job.epoch)
+    // What is there already was taken when its epoch was the one that counts, and may be said again.
+    const isNew = expectedSeq + events.length > job.facts.length
+    if (isNew && lease.epoch < job.epoch)
       this.kernel.fail(`${lease.jobId}: a commit of epoch ${lease.epoch} was taken at ${job.epoch}`)
     if (expectedSeq > job.facts.length)
       this.kernel.fail(`${lease.jobId}: a commit at ${expectedSeq} after ${job.facts.length} events`)
@@ -166,7 +175,12 @@ export class Checker {
   private wrong(jobId: string, job: JobModel, seq: number, event: Fact): string | undefined {
     if ((seq === 0) !== (event.type === 'job.created')) return 'is in the wrong place'
     if (job.isEnded && !afterEnd.has(event.type)) return 'comes after the end of the job'
-    if (endTypes.has(event.type)) job.isEnded = true
+    if (endTypes.has(event.type)) {
+      job.isEnded = true
+      const left = leftUndone(job)
+      if (left !== undefined && (event.type === 'job.failed' || event.type === 'job.cancelled'))
+        return `leaves ${left} as it is, which was to be undone`
+    }
     const { type, data } = event
     switch (type) {
       case 'job.restarted':
@@ -176,7 +190,7 @@ export class Checker {
       case 'plan.revised':
         return planned(job, data.graph)
       case 'node.started':
-        return this.begun(job, data.effect, data.class)
+        return this.begun(job, seq, data.effect, data.class)
       case 'node.attempted':
         return attempted(job, data)
       case 'node.submitted':
@@ -190,11 +204,13 @@ export class Checker {
       case 'plan.rejected':
         return settled(job, data.effect, data.attempt, { mayRepeat: true })
       case 'node.outcome_unknown':
-        tookEffect(job, data.effect)
+        tookEffect(job, data.effect, undefined)
         return settled(job, data.effect, data.attempt, {})
       case 'node.reconciled':
+        if (data.answer === 'failed' || data.answer === 'absent') didNothing(job, data.effect)
         return change(job, data.effect, { mayRepeat: data.answer === 'absent', said: data.output })
       case 'node.resolved':
+        if (data.as === 'failed') didNothing(job, data.effect)
         return change(job, data.effect, { mayRepeat: data.as === 'again', said: data.output })
       case 'signal.received':
         return taken(job, data.message)
@@ -213,21 +229,14 @@ export class Checker {
     }
   }
 
-  private begun(job: JobModel, effect: string, effectClass: string): string | undefined {
+  private begun(job: JobModel, seq: number, effect: string, effectClass: string): string | undefined {
     if (job.effects.has(effect)) return 'was started before'
     const wrong = effect.startsWith(undoing) ? undone(job, effect.slice(undoing.length)) : undefined
     if (wrong !== undefined) return wrong
     const approval = job.approvals.get(effect)
     if (approval !== undefined && approval !== 'approved') return `was started while its approval was ${approval}`
-    const model = {
-      class: effectClass,
-      attempt: 1,
-      settled: false,
-      mayRepeat: false,
-      said: undefined,
-      submitted: false,
-    }
-    job.effects.set(effect, model)
+    const model = { class: effectClass, begun: seq, attempt: 1, settled: false, mayRepeat: false, submitted: false }
+    job.effects.set(effect, { ...model, said: undefined })
     return undefined
   }
 
@@ -241,7 +250,7 @@ export class Checker {
     const truth = model.said === undefined ? this.returned(jobId, effect, attempt)?.output : model.said
     if (truth !== undefined && canonical(truth) !== canonical(output))
       return `says ${canonical(output)}, and it was ${canonical(truth)}`
-    tookEffect(job, effect)
+    tookEffect(job, effect, job.facts.length - 1)
     return settled(job, effect, attempt, {})
   }
 
@@ -287,22 +296,40 @@ function planned(job: JobModel, graph: Json): undefined {
   for (const { id, compensate } of nodes) if (compensate !== undefined) job.undoable.add(id)
 }
 
-function tookEffect(job: JobModel, effect: string): void {
+function tookEffect(job: JobModel, effect: string, known: number | undefined): void {
   const node = nodeOf(effect)
   if (!job.undoable.has(node)) return
   job.undone.delete(node)
-  job.done = [...job.done.filter((each) => each !== node), node]
+  job.done.set(node, { begun: job.effects.get(effect)?.begun ?? 0, known })
+}
+
+/** Somebody who knows has said so. */
+function didNothing(job: JobModel, effect: string): void {
+  job.done.delete(nodeOf(effect))
 }
 
 /** What was done last is undone first, and once. */
 function undone(job: JobModel, effect: string): string | undefined {
   const node = nodeOf(effect)
-  const at = job.done.indexOf(node)
-  if (at < 0) return 'undoes what was never done'
+  const doing = job.done.get(node)
+  if (doing === undefined) return 'undoes what was never done'
   if (job.undone.has(node)) return 'undoes what was undone'
   job.undone.add(node)
-  const earlier = job.done.slice(at + 1).find((each) => !job.undone.has(each))
-  return earlier === undefined ? undefined : `is undone before ${earlier}, which was done after it`
+  for (const [other, { begun, known }] of job.done) {
+    if (job.undone.has(other) || doing.known === undefined) continue
+    // Of what has no known end, this much is certain: it was not done before it began.
+    if ((known ?? begun) > doing.known) return `is undone before ${other}, which was done after it`
+  }
+  return undefined
+}
+
+/** What was surely done, and nobody has begun to undo; where undoing fails, a person has to see to the rest. */
+function leftUndone({ done, undone: begun, effects, facts }: JobModel): string | undefined {
+  if (facts.some(({ type, data }) => type === 'node.failed' && data.effect.startsWith(undoing))) return undefined
+  for (const [node, { known }] of done) if (known !== undefined && !begun.has(node)) return node
+  for (const [effect, { settled: isSettled }] of effects)
+    if (effect.startsWith(undoing) && !isSettled) return effect.slice(undoing.length)
+  return undefined
 }
 
 function nodeOf(effect: string): string {
