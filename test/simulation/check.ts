@@ -1,3 +1,4 @@
+import type { ErrorData } from '../../src/base/error.ts'
 import { canonical, type Json } from '../../src/base/json.ts'
 import type { JobEvent, NewEvent } from '../../src/event/event.ts'
 import type { Commit, InboxMessage, JobRow, JobStore } from '../../src/store/store.ts'
@@ -20,7 +21,8 @@ interface EffectModel {
   settled: boolean
   /** The last attempt is known to have done nothing that counts, so that there may be another. */
   mayRepeat: boolean
-  /** What somebody, or the tool, said that it gave. */
+  /** Somebody, or the tool, has said how the last attempt ended, and what it gave. */
+  isTold: boolean
   said: Json | undefined
   submitted: boolean
 }
@@ -31,6 +33,7 @@ interface JobModel {
   acked: number
   epoch: number
   isEnded: boolean
+  isPaused: boolean
   effects: Map<string, EffectModel>
   /** Messages in order of arrival, and how many of them were taken. */
   signals: string[]
@@ -59,6 +62,8 @@ export class Checker {
   private readonly kernel: Kernel
   /** Given by the world: what a call gave back, if it did. */
   returned: (job: string, effect: string, attempt: number) => { output: Json } | undefined = () => undefined
+  /** Whether a call was made, and has not said that it failed. */
+  isOpen: (job: string, effect: string, attempt: number) => boolean = () => false
 
   constructor(kernel: Kernel) {
     this.kernel = kernel
@@ -68,7 +73,7 @@ export class Checker {
     const known = this.jobs.get(id)
     if (known !== undefined) return known
     const model: JobModel = {
-      ...{ facts: [], acked: 0, epoch: 1, isEnded: false, effects: new Map() },
+      ...{ facts: [], acked: 0, epoch: 1, isEnded: false, isPaused: false, effects: new Map() },
       ...{ signals: [], asked: new Map(), seen: new Set(), timers: new Map(), approvals: new Map() },
       ...{ undoable: new Set(), done: new Map(), undone: new Set() },
     }
@@ -189,6 +194,10 @@ export class Checker {
       case 'plan.adopted':
       case 'plan.revised':
         return planned(job, data.graph)
+      case 'job.paused':
+      case 'job.resumed':
+        job.isPaused = type === 'job.paused'
+        return undefined
       case 'node.started':
         return this.begun(job, seq, data.effect, data.class)
       case 'node.attempted':
@@ -198,6 +207,7 @@ export class Checker {
       case 'node.completed':
         return this.completed(jobId, job, data)
       case 'node.failed':
+        return this.failed(jobId, job, data)
       case 'node.cancelled':
         return settled(job, data.effect, data.attempt, {})
       case 'node.retried':
@@ -208,10 +218,11 @@ export class Checker {
         return settled(job, data.effect, data.attempt, {})
       case 'node.reconciled':
         if (data.answer === 'failed' || data.answer === 'absent') didNothing(job, data.effect)
-        return change(job, data.effect, { mayRepeat: data.answer === 'absent', said: data.output })
+        return change(job, data.effect, { mayRepeat: data.answer === 'absent', isTold: true, said: data.output })
       case 'node.resolved':
-        if (data.as === 'failed') didNothing(job, data.effect)
-        return change(job, data.effect, { mayRepeat: data.as === 'again', said: data.output })
+        // Whoever lets it be made again answers for it that it has done nothing.
+        if (data.as !== 'completed') didNothing(job, data.effect)
+        return change(job, data.effect, { mayRepeat: data.as === 'again', isTold: true, said: data.output })
       case 'signal.received':
         return taken(job, data.message)
       case 'timer.armed':
@@ -231,12 +242,13 @@ export class Checker {
 
   private begun(job: JobModel, seq: number, effect: string, effectClass: string): string | undefined {
     if (job.effects.has(effect)) return 'was started before'
+    if (job.isPaused) return 'was started while the job was paused'
     const wrong = effect.startsWith(undoing) ? undone(job, effect.slice(undoing.length)) : undefined
     if (wrong !== undefined) return wrong
     const approval = job.approvals.get(effect)
     if (approval !== undefined && approval !== 'approved') return `was started while its approval was ${approval}`
     const model = { class: effectClass, begun: seq, attempt: 1, settled: false, mayRepeat: false, submitted: false }
-    job.effects.set(effect, { ...model, said: undefined })
+    job.effects.set(effect, { ...model, isTold: false, said: undefined })
     return undefined
   }
 
@@ -254,6 +266,16 @@ export class Checker {
     return settled(job, effect, attempt, {})
   }
 
+  private failed(
+    jobId: string,
+    job: JobModel,
+    { effect, attempt, error }: { effect: string; attempt: number; error: ErrorData },
+  ): string | undefined {
+    const model = job.effects.get(effect)
+    const isOpen = model?.class === 'once' && !model.isTold && this.isOpen(jobId, effect, attempt)
+    return isOpen ? `says ${error.code ?? error.name}, and nobody can know` : settled(job, effect, attempt, {})
+  }
+
   // --- what the outside world sees
 
   /** A tool is called. */
@@ -269,6 +291,12 @@ export class Checker {
     else if (at >= job.acked) this.kernel.fail(`${of} is called before event ${at} is durable (${job.acked} are)`)
     if (earlier.some((call) => call.attempt === attempt)) this.kernel.fail(`${of} is called twice`)
     if (earlier.some((call) => call.key !== key)) this.kernel.fail(`${of} has another idempotency key than before`)
+  }
+
+  /** Whether the history knows that a call goes on as a task, and nobody has let it be made again. */
+  isTask({ job, effect }: Call): boolean {
+    const model = this.job(job).effects.get(effect)
+    return model?.submitted === true && !model.isTold
   }
 
   problem(jobId: string, error: unknown): void {
@@ -342,10 +370,11 @@ function attempted(
 ): string | undefined {
   const model = job.effects.get(effect)
   if (model === undefined) return 'was never started'
+  if (job.isPaused) return 'is another attempt while the job is paused'
   if (attempt !== model.attempt + 1) return `is attempt ${attempt} after ${model.attempt}`
   const isFree = model.class !== 'once' || model.mayRepeat || (model.submitted && cause === 'recovery')
   if (!isFree) return 'is a once call that is made again, and nobody has said that it may be'
-  Object.assign(model, { attempt, settled: false, mayRepeat: false })
+  Object.assign(model, { attempt, settled: false, mayRepeat: false, isTold: false })
   return undefined
 }
 

@@ -23,6 +23,8 @@ export interface Call {
   key: string
   /** What it came to, once it did. */
   output?: Json
+  /** It has said that it failed. */
+  hasFailed?: true
 }
 
 /** How tools behave, in percent. */
@@ -53,6 +55,10 @@ export class World {
     checker.returned = (job, effect, attempt) => {
       const call = this.of(job, effect).find((each) => each.attempt === attempt)
       return call?.output === undefined ? undefined : { output: call.output }
+    }
+    checker.isOpen = (job, effect, attempt) => {
+      const call = this.of(job, effect).find((each) => each.attempt === attempt)
+      return call !== undefined && call.hasFailed !== true
     }
   }
 
@@ -90,6 +96,10 @@ export class World {
     return this.tool(name, 'once', {
       timeoutMs: 60_000,
       run: async (input, context) => {
+        const begun = [...this.tasks.values()].find(
+          ({ call }) => call.job === context.jobId && call.effect === context.effect && this.checker.isTask(call),
+        )
+        if (begun !== undefined) this.kernel.fail(`${context.jobId}: the task of ${context.effect} is begun again`)
         const call = this.begin(name, context)
         const id = `task-${this.calls.length}`
         this.tasks.set(id, { call, input })
@@ -119,6 +129,7 @@ export class World {
     await this.wait(outcome === 'is late' ? this.kernel.between(timeoutMs, 4 * timeoutMs) : this.latency())
     if (obeys && abortSignal.aborted) throw abortSignal.reason
     if (outcome === 'hangs') return new Promise(() => {})
+    if (outcome.startsWith('fails') || outcome === 'throws no error') call.hasFailed = true
     if (outcome === 'fails') throw new RetryableError('not now')
     if (outcome === 'fails for good') throw new TerminalError('never')
     if (outcome === 'throws no error') throw 'a text'
