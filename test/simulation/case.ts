@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { agentNames } from './agents.ts'
 import type { Timed } from './people.ts'
-import type { Knobs, WriteFault } from './process.ts'
+import type { Knobs, WriteFault, WriteKind } from './process.ts'
 import type { Weather } from './world.ts'
 
 /** One run: who does what when, what goes wrong when, and the seed of everything else. Plain JSON, so it can be kept. */
@@ -9,10 +9,17 @@ export interface Case {
   seed: number
   disk: 'memory' | 'level'
   acts: Timed[]
-  writeFaults: { write: number; fault: WriteFault }[]
+  writeFaults: PlannedFault[]
   troubles: Trouble[]
   knobs: Knobs
   weather: Weather
+}
+
+/** Happens to the `nth` write of its kind, counted from 0. */
+export interface PlannedFault {
+  of: WriteKind
+  nth: number
+  fault: WriteFault
 }
 
 /** Something that happens to the machine at some time. */
@@ -40,7 +47,15 @@ const spawn = fc.record({
 })
 
 const act = fc.oneof(
-  { weight: 4, arbitrary: fc.record({ kind: fc.constant('signal' as const), job, n: fc.nat({ max: 9 }) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant('signal' as const),
+      job,
+      n: fc.nat({ max: 9 }),
+      count: fc.constantFrom(1, 1, 3),
+    }),
+  },
   {
     weight: 4,
     arbitrary: fc.record({ kind: fc.constantFrom('approve' as const, 'deny' as const), job, who: fc.nat({ max: 2 }) }),
@@ -55,7 +70,7 @@ const act = fc.oneof(
   },
   { weight: 3, arbitrary: fc.record({ kind: fc.constantFrom('pause' as const, 'resume' as const), job }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('cancel' as const, 'terminate' as const), job }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('retry' as const), job, node: fc.nat({ max: 3 }) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('retry' as const), job, node: fc.nat({ max: 3 }) }) },
 )
 
 const timed = fc
@@ -63,6 +78,10 @@ const timed = fc
   .map(([what, when, times]) => ({ ...what, atMs: when, times }))
 
 const writeFault = fc.constantFrom<WriteFault>('refused', 'stored', 'lost', 'dies before', 'dies after', 'slow')
+
+const plannedFault: fc.Arbitrary<PlannedFault> = fc
+  .constantFrom<[WriteKind, number]>(['commit', 60], ['commit', 60], ['claim', 5], ['message', 10])
+  .chain(([of, max]) => fc.record({ of: fc.constant(of), nth: fc.nat({ max }), fault: writeFault }))
 
 const trouble: fc.Arbitrary<Trouble> = fc.oneof(
   fc.record({ atMs, kind: fc.constantFrom('kill' as const, 'power cut' as const) }),
@@ -81,10 +100,7 @@ export const cases: fc.Arbitrary<Case> = fc.record({
   acts: fc
     .tuple(fc.array(spawn, { minLength: 1, maxLength: jobsMax }), fc.array(timed, { maxLength: 10 }))
     .map(([spawns, others]) => [...spawns, ...others] as Timed[]),
-  writeFaults: fc.uniqueArray(fc.record({ write: fc.nat({ max: 60 }), fault: writeFault }), {
-    selector: ({ write }) => write,
-    maxLength: 5,
-  }),
+  writeFaults: fc.uniqueArray(plannedFault, { selector: ({ of, nth }) => `${of} ${nth}`, maxLength: 5 }),
   troubles: fc.array(trouble, { maxLength: 4 }),
   knobs: fc.record({
     snapshotEvery: fc.constantFrom(1, 2, 3, 100),

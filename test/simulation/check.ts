@@ -42,6 +42,8 @@ interface JobModel {
   seen: Set<string>
   timers: Map<string, number>
   approvals: Map<string, 'asked' | 'approved' | 'denied'>
+  /** Ids of the jobs that were started, by the effect that asked for them. */
+  children: Map<string, string>
   /** Nodes of the plan that can be undone, those of them that may have taken effect, and what was undone. */
   undoable: Set<string>
   done: Map<string, Doing>
@@ -60,10 +62,8 @@ const afterEnd = new Set(['node.late_result', 'job.restarted'])
 export class Checker {
   readonly jobs = new Map<string, JobModel>()
   private readonly kernel: Kernel
-  /** Given by the world: what a call gave back, if it did. */
-  returned: (job: string, effect: string, attempt: number) => { output: Json } | undefined = () => undefined
-  /** Whether a call was made, and has not said that it failed. */
-  isOpen: (job: string, effect: string, attempt: number) => boolean = () => false
+  /** Given by the world: how a call ended; undefined where none was made. */
+  callOf: (job: string, effect: string, attempt: number) => Call | undefined = () => undefined
 
   constructor(kernel: Kernel) {
     this.kernel = kernel
@@ -75,6 +75,7 @@ export class Checker {
     const model: JobModel = {
       ...{ facts: [], acked: 0, epoch: 1, isEnded: false, isPaused: false, effects: new Map() },
       ...{ signals: [], asked: new Map(), seen: new Set(), timers: new Map(), approvals: new Map() },
+      children: new Map(),
       ...{ undoable: new Set(), done: new Map(), undone: new Set() },
     }
     this.jobs.set(id, model)
@@ -142,6 +143,33 @@ export class Checker {
       const facts: JobEvent[] = []
       for await (const chunk of store.read(id)) facts.push(...chunk)
       this.rebuild(id, facts, job)
+    }
+    const listed = new Set<string>()
+    for await (const { id } of store.list({ unfinished: true })) listed.add(id)
+    for (const [id, { isEnded }] of this.jobs)
+      if (listed.has(id) === isEnded) this.kernel.fail(`${id}: is ${isEnded ? '' : 'not '}listed as unfinished`)
+  }
+
+  /** Nothing was wrong for long: what was said to a job has to be in its history by now. */
+  allTaken(): void {
+    for (const [id, { signals, seen, isEnded }] of this.jobs) {
+      const left = isEnded ? undefined : signals.find((message) => !seen.has(message))
+      if (left !== undefined) this.kernel.fail(`${id}: message ${left} was accepted, and nobody takes it`)
+    }
+  }
+
+  /** What a parent was told of its child is what became of it. */
+  familiesAgree(): void {
+    for (const [id, { children, facts }] of this.jobs) {
+      for (const [effect, childId] of children) {
+        const told = facts.findLast(
+          ({ type, data }) => (type === 'node.completed' || type === 'node.failed') && data.effect === effect,
+        )
+        const end = this.jobs.get(childId)?.facts.findLast(({ type }) => endTypes.has(type))
+        if (told === undefined || end === undefined) continue
+        if ((told.type === 'node.completed') !== (end.type === 'job.completed'))
+          this.kernel.fail(`${id}: ${effect} is ${told.type}, and its job is ${end.type}`)
+      }
     }
   }
 
@@ -223,6 +251,9 @@ export class Checker {
         // Whoever lets it be made again answers for it that it has done nothing.
         if (data.as !== 'completed') didNothing(job, data.effect)
         return change(job, data.effect, { mayRepeat: data.as === 'again', isTold: true, said: data.output })
+      case 'child.spawned':
+        job.children.set(data.effect, data.jobId)
+        return undefined
       case 'signal.received':
         return taken(job, data.message)
       case 'timer.armed':
@@ -259,7 +290,9 @@ export class Checker {
   ): string | undefined {
     const model = job.effects.get(effect)
     if (model === undefined) return undefined // a wait
-    const truth = model.said === undefined ? this.returned(jobId, effect, attempt)?.output : model.said
+    const call = this.callOf(jobId, effect, attempt)
+    if (call !== undefined && call.output === undefined && !model.isTold) return 'has not returned'
+    const truth = model.said === undefined ? call?.output : model.said
     if (truth !== undefined && canonical(truth) !== canonical(output))
       return `says ${canonical(output)}, and it was ${canonical(truth)}`
     tookEffect(job, effect, job.facts.length - 1)
@@ -272,8 +305,10 @@ export class Checker {
     { effect, attempt, error }: { effect: string; attempt: number; error: ErrorData },
   ): string | undefined {
     const model = job.effects.get(effect)
-    const isOpen = model?.class === 'once' && !model.isTold && this.isOpen(jobId, effect, attempt)
-    return isOpen ? `says ${error.code ?? error.name}, and nobody can know` : settled(job, effect, attempt, {})
+    const call = this.callOf(jobId, effect, attempt)
+    const isOpen = model?.class === 'once' && !model.isTold && call !== undefined && !call.hasFailed
+    if (isOpen) return `says ${error.code ?? error.name}, and nobody can know`
+    return settled(job, effect, attempt, {})
   }
 
   // --- what the outside world sees

@@ -8,7 +8,12 @@ import type { Machine } from './process.ts'
 
 export type Act =
   | { kind: 'spawn'; job: number | string; agent: AgentName }
-  | { kind: 'signal'; job: number | string; n: number }
+  | {
+      kind: 'signal'
+      job: number | string
+      n: number /** Sent at once; each is a message of its own. */
+      count: number
+    }
   | { kind: 'approve' | 'deny'; job: number | string; who: number }
   | { kind: 'resolve'; job: number | string; as: 'completed' | 'failed' | 'again' }
   | { kind: 'pause' | 'resume' | 'cancel' | 'terminate'; job: number | string }
@@ -35,6 +40,9 @@ const retried = [
   'STORE_CLOSED',
 ] as const
 
+/** Often less than the first takes. */
+const gapMs = 10
+
 export class People {
   /** What was asked and not answered yet. */
   open = 0
@@ -52,7 +60,7 @@ export class People {
     for (const [index, { atMs, times, ...act }] of acts.entries()) {
       for (let time = 0; time < times; time += 1) {
         if (time > 0) this.kernel.after(atMs, () => this.kernel.inject(`${act.kind} sent again`))
-        this.kernel.after(atMs + time * 40, () => this.ask(act, `act-${index}`))
+        this.kernel.after(atMs + time * gapMs, () => this.ask(act, `act-${index}`))
       }
     }
   }
@@ -102,7 +110,8 @@ export class People {
     const by = { by: 'ana', reason: 'since' }
     switch (act.kind) {
       case 'signal':
-        return job.signal(go, { n: act.n }, { id })
+        for (let nth = 0; nth < act.count; nth += 1) await job.signal(go, { n: act.n + nth }, { id: `${id}-${nth}` })
+        return undefined
       case 'approve':
       case 'deny': {
         const asked = pending.find(({ status }) => status === 'approving')

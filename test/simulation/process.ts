@@ -17,7 +17,9 @@ export interface Knobs {
   writeMs: number
 }
 
-/** What happens to one write of the whole run, counted from 0. */
+export type WriteKind = 'commit' | 'claim' | 'message'
+
+/** What happens to one write of the whole run. */
 export type WriteFault = 'refused' | 'stored' | 'lost' | 'dies before' | 'dies after' | 'slow'
 
 /** Never settles: what a dead process waits for. */
@@ -94,9 +96,9 @@ export class Life {
 export class Machine {
   life: Life | undefined
   lives = 0
-  /** The fault of each write, by its number. */
-  readonly writeFaults = new Map<number, WriteFault>()
-  writes = 0
+  /** The faults of writes, by their kind and number among those of that kind. */
+  readonly writeFaults = new Map<string, WriteFault>()
+  private readonly writes = { commit: 0, claim: 0, message: 0 }
   private waiting: (() => void)[] = []
   readonly disk: Disk
   private readonly kernel: Kernel
@@ -138,6 +140,8 @@ export class Machine {
       (error) => {
         if (!life.isAlive) return
         this.kernel.log(`life ${life.number} cannot open: ${error.message}`)
+        // The disk refuses a write; whoever started the process starts it again.
+        if (error.code === 'STORE_IO') return this.kill(false, life)
         this.kernel.fail(`cannot open: ${error.code} ${error.message}`)
       },
     )
@@ -172,9 +176,9 @@ export class Machine {
   }
 
   /** A write of a process, with whatever happens to it. */
-  async write<T>(life: Life, apply: () => Promise<T>): Promise<T> {
-    const fault = this.writeFaults.get(this.writes)
-    this.writes += 1
+  async write<T>(life: Life, of: WriteKind, apply: () => Promise<T>): Promise<T> {
+    const fault = this.writeFaults.get(`${of} ${this.writes[of]}`)
+    this.writes[of] += 1
     if (fault !== undefined) this.kernel.inject(`write ${fault}`)
     await life.wait(fault === 'slow' ? this.kernel.between(1_000, 30_000) : this.kernel.between(0, this.knobs.writeMs))
     if (fault === 'dies before') {
@@ -228,7 +232,7 @@ class LifeStore implements JobStore {
 
   async commit(commit: Commit): Promise<Committed> {
     const checker = this.machine.observed()
-    const committed = await this.machine.write(this.life, async () => {
+    const committed = await this.machine.write(this.life, 'commit', async () => {
       const result = await this.inner.commit(commit)
       await checker.stored(commit, this.inner)
       return result
@@ -238,7 +242,7 @@ class LifeStore implements JobStore {
   }
 
   claim(jobId: string): Promise<JobRow> {
-    return this.machine.write(this.life, async () => {
+    return this.machine.write(this.life, 'claim', async () => {
       const row = await this.inner.claim(jobId)
       this.machine.observed().claimed(row)
       return row
@@ -247,7 +251,7 @@ class LifeStore implements JobStore {
 
   send(message: InboxMessage): Promise<boolean> {
     this.machine.observed().sending(message)
-    return this.machine.write(this.life, async () => {
+    return this.machine.write(this.life, 'message', async () => {
       const isNew = await this.inner.send(message)
       this.machine.observed().sent(message, isNew)
       return isNew

@@ -26,6 +26,8 @@ export interface Outcome {
 
 /** How long things go wrong, in virtual milliseconds; after that nothing does, and everything has to come to an end. */
 const stormMs = 90_000
+/** As long as a process may be stopped for: by then everything goes on that nobody has to answer. */
+const lullMs = 130_000
 const stepsMax = 20_000
 
 export async function run(given: Case): Promise<Outcome> {
@@ -40,7 +42,7 @@ export async function run(given: Case): Promise<Outcome> {
     Object.values(agents),
     given.knobs,
   )
-  for (const { write, fault } of given.writeFaults) machine.writeFaults.set(write, fault)
+  for (const { of, nth, fault } of given.writeFaults) machine.writeFaults.set(`${of} ${nth}`, fault)
   for (const trouble of given.troubles) kernel.after(trouble.atMs, () => strike(trouble, kernel, machine))
   const people = new People(kernel, machine, agents)
   people.plan(given.acts)
@@ -55,6 +57,8 @@ export async function run(given: Case): Promise<Outcome> {
   // Two processes on one store take each other's jobs. Nothing may come to harm by that, but only the next one that is
   // alone need bring them all to their end.
   if (kernel.injected.has('zombie')) machine.kill(false)
+  await go(kernel.elapsed + lullMs)
+  checker.allTaken()
   await settle(kernel, machine, people, go)
   if (kernel.failure === undefined) await audit(kernel, checker, machine, agents)
   return outcomeOf(kernel, checker)
@@ -131,7 +135,7 @@ async function openJobs(runtime: OpenRuntime, people: People): Promise<string[]>
     for (const { status } of pending) {
       if (status === 'approving') people.ask({ kind: 'approve', job: id, who: 0 }, '')
       if (status === 'unknown') people.ask({ kind: 'resolve', job: id, as: 'completed' }, '')
-      if (status === 'waiting') people.ask({ kind: 'signal', job: id, n: 1 }, `last-${job.getSnapshot().seq}`)
+      if (status === 'waiting') people.ask({ kind: 'signal', job: id, n: 1, count: 1 }, `last-${job.getSnapshot().seq}`)
     }
   }
   return open
@@ -150,6 +154,7 @@ async function audit(
   const store = machine.disk.open(kernel.clock)
   await settled(kernel, store.open())
   for await (const { message } of store.verify()) kernel.fail(`verify says: ${message}`)
+  checker.familiesAgree()
   for (const [id, { facts }] of checker.jobs) {
     const events: JobEvent[] = []
     for await (const chunk of store.read(id)) events.push(...chunk)

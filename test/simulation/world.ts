@@ -52,14 +52,7 @@ export class World {
     this.kernel = kernel
     this.checker = checker
     this.weather = weather
-    checker.returned = (job, effect, attempt) => {
-      const call = this.of(job, effect).find((each) => each.attempt === attempt)
-      return call?.output === undefined ? undefined : { output: call.output }
-    }
-    checker.isOpen = (job, effect, attempt) => {
-      const call = this.of(job, effect).find((each) => each.attempt === attempt)
-      return call !== undefined && call.hasFailed !== true
-    }
+    checker.callOf = (job, effect, attempt) => this.of(job, effect).find((each) => each.attempt === attempt)
   }
 
   of(job: string, effect: string): Call[] {
