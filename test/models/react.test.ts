@@ -4,7 +4,7 @@ import type { ChatCompletionRequest } from '@copilotkit/aimock'
 import { afterAll, expect, test } from 'vitest'
 import { z } from 'zod'
 import { openRuntime, tool } from '../../src/index.ts'
-import { ledgerOf, priceTable, reactAgent } from '../../src/models/models.ts'
+import { ledgerOf, type Message, priceTable, reactAgent } from '../../src/models/models.ts'
 import { replay } from '../../src/replay/replay.ts'
 import { levelStore } from '../../src/store/level-store.ts'
 import { memoryStore } from '../../src/store/memory-store.ts'
@@ -88,10 +88,15 @@ const prices = priceTable({
   models: { 'local/small': { input: 1_000_000, cached: 100_000, output: 10_000_000 } },
 })
 
-function climber(server: ModelServer, tools: ReturnType<typeof world>['tools'], stream = true) {
+interface Options {
+  stream?: boolean
+  prompt?(input: string): Message[]
+}
+
+function climber(server: ModelServer, tools: ReturnType<typeof world>['tools'], options: Options = {}) {
   // Only under this path does the server tell of cached tokens, as some providers do.
   const model = modelAt(`${server.mock.url}/api/v1`)
-  return reactAgent({ name: 'climber', model, stream, prices, tools, instructions: 'You know mountains.' })
+  return reactAgent({ name: 'climber', model, prices, tools, instructions: 'You know mountains.', ...options })
 }
 
 const asks = 'Which is higher? Book a bed there.'
@@ -99,7 +104,7 @@ const asks = 'Which is higher? Book a bed there.'
 test.each([true, false])('tools are called in parallel and one after another, streamed: %s', async (stream) => {
   const server = await climbing()
   const { booked, tools } = world()
-  const it = climber(server, tools, stream)
+  const it = climber(server, tools, { stream })
   const directory = await newDirectory()
   const runtime = await openRuntime({ store: levelStore(directory), agents: [it], clock: new EagerClock() })
   const job = await runtime.spawn(it, asks, { id: 'job' })
@@ -168,4 +173,28 @@ test('an end of the process at any event leads to the same, with no more asked a
     await second.close()
   }
   expect(seq).toBeGreaterThan(15)
+})
+
+test('a request that is not the recorded one is found by its digest, and nothing is asked', async () => {
+  const server = await climbing()
+  const { tools } = world()
+  const beginning = (hello: string) => ({
+    prompt: (input: string): Message[] => [hello, input].map((content) => ({ role: 'user', content })),
+  })
+  const it = climber(server, tools, beginning('Hello.'))
+  const store = memoryStore()
+  const first = await openRuntime({ store, agents: [it], clock: new EagerClock() })
+  const job = await first.spawn(it, asks, { id: 'job' })
+  await job.waitFor(({ seq }) => seq >= 3)
+  const events = await eventsOf(job)
+  await first.close()
+  const asked = server.requests.length
+
+  const changed = climber(server, tools, beginning('Good day.'))
+  const { divergence } = await replay(changed, events)
+  expect(divergence).toMatchObject({ path: 'data.input.digest', recorded: expect.any(String) })
+  const second = await openRuntime({ store, agents: [changed], clock: new EagerClock(), onProblem: () => {} })
+  await expect(second.job('job')).rejects.toMatchObject({ code: 'REPLAY_DIVERGED' })
+  await second.close()
+  expect(server.requests).toHaveLength(asked)
 })
