@@ -62,7 +62,7 @@ async function showJob(context: Context, store: JobStore, id: string, options: S
   const { output } = context
   if (output.json) await output.value(jsonOf(shown))
   else await output.lines(...table(rowsOf(shown)))
-  if (recorded.used !== undefined) await output.lines(...ledgerLines(recorded.used.nodes, recorded.used.job))
+  if (recorded.used !== undefined) await output.lines('', ...ledgerLines(recorded.used.nodes, recorded.used.job))
   if (snapshot !== undefined) await output.lines(...(await waitLines(store, snapshot, shown.waitsFor)))
   for (const { effect, childId } of snapshot?.pending ?? []) {
     if (childId === undefined) continue

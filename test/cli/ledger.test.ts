@@ -63,7 +63,8 @@ const idle = agent({ name: 'idle', input: z.null(), output: z.null(), plan: () =
 
 test('show prints what each node has used up, what is cached and thought apart, and the money to the last digit', async () => {
   const { code, stdout } = await aetheris(['show', 'asking'], { cwd })
-  expect(stdout.split('\n').slice(-6)).toEqual([
+  expect(stdout.split('\n').slice(-7)).toEqual([
+    '',
     'USED BY  CALLS  INPUT  CACHED  OUTPUT  REASONING  MONEY         UNITS',
     'ask      2      2000   1200    100     40         2.400068 EUR  0',
     'look     1      0      0       7       0          0             3',
