@@ -4,6 +4,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { startOffline } from '../../examples/research/offline.ts'
+import { aetheris } from '../support/cli.ts'
 import { block, root } from '../support/docs.ts'
 import { newDirectory, removeDirectories } from '../support/store-data.ts'
 
@@ -48,6 +49,9 @@ describe.concurrent('the example research', () => {
       for (const source of sources) expect(report).toContain(source)
     }
     expect(code).toBe(0)
+    const shown = await aetheris(['show', 'research/part1'], { cwd })
+    const words = (text: string) => shape(text).replaceAll(/ +/g, ' ')
+    expect(words(shown.stdout)).toContain(words(block('docs/models.md', 'output of: show')))
   })
 
   test('goes on after kill -9, to the same end', async () => {

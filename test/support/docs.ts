@@ -17,9 +17,11 @@ export function block(path: string, mark: string): string {
   return found
 }
 
-/** A part of a file between `#region` and `#endregion`. */
+/** A part of a file between `#region` and `#endregion`, without what all of its lines are indented by. */
 export function region(path: string, name: string): string {
   const found = new RegExp(`// #region ${name}\n([\\s\\S]*?)// #endregion`).exec(textOf(path))?.[1]
   if (found === undefined) throw new Error(`"${path}" has no region "${name}".`)
-  return found
+  const lines = found.trimEnd().split('\n')
+  const indent = Math.min(...lines.filter((line) => line !== '').map((line) => line.search(/\S/)))
+  return `${lines.map((line) => line.slice(indent)).join('\n')}\n`
 }
