@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config'
 /** Long enough for a loaded machine with few cores; a test that hangs still ends. */
 const timeoutMs = 60_000
 
-const folders = ['unit', 'property', 'conformance', 'crash', 'golden']
+const folders = ['unit', 'property', 'conformance', 'crash', 'models', 'golden']
 
 const projects = [
   ...folders.map((name) => ({ name, include: [`test/${name}/**/*.test.ts`] })),
