@@ -37,7 +37,8 @@ export const callKey = z
   .regex(/^[A-Za-z0-9][A-Za-z0-9_.:@-]*$/, 'expected a letter or a digit, then letters, digits and _ . : @ -')
   .max(limits.idCharactersMax)
 
-const callSchema = z.strictObject({
+/** A call of a tool that came in through the endpoint: the input of its job. */
+export const callSchema = z.strictObject({
   /** The call of an agent on whose behalf it is made. */
   for: z.strictObject({ jobId: z.string(), effect: z.string() }),
   key: callKey,
@@ -45,7 +46,6 @@ const callSchema = z.strictObject({
   input: z.custom<Json>((value) => value !== undefined, 'expected JSON'),
 })
 
-/** A call of a tool that came in through the endpoint. */
 export type OutsideCall = z.output<typeof callSchema>
 
 /**

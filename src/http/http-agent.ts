@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 import { type Tool, type ToolContext, type ToolOptions, tool } from '../agent/tool.ts'
-import { type Clock, systemClock } from '../base/clock.ts'
+import { type Clock, pause, systemClock } from '../base/clock.ts'
 import { isAetherisError, OutcomeUnknownError, RetryableError } from '../base/error.ts'
 import { type Json, toJson } from '../base/json.ts'
 import type { EffectClass } from '../event/event.ts'
@@ -33,12 +33,12 @@ export interface HttpAgentOptions<I extends z.ZodType, O extends z.ZodType>
 export function httpAgent<I extends z.ZodType, O extends z.ZodType>(options: HttpAgentOptions<I, O>): Tool<I, O> {
   const { url, headers, tools, fetch, clock = systemClock, ...rest } = options
   const { name, effect = 'once' } = options
-  const caller = new Caller(new Peer({ name, url, headers, fetch }), { who: `Agent "${name}"`, effect, tools, clock })
+  const remote = new Remote(new Peer({ name, url, headers, fetch }), { who: `Agent "${name}"`, effect, tools, clock })
   type Output = z.input<O>
   return tool({
     ...rest,
-    run: async (input, context) => (await caller.run(input, context)) as Output,
-    poll: async (task, input, context) => (await caller.poll(String(task), input, context)) as Output,
+    run: async (input, context) => (await remote.run(input, context)) as Output,
+    poll: async (task, input, context) => (await remote.poll(String(task), input, context)) as Output,
   })
 }
 
@@ -49,18 +49,19 @@ const pauseMaxMs = 60_000
 /** Questions in a row that come to nothing before it is given up: with the pauses between them, five minutes. */
 const failuresMax = 8
 
-interface CallerOptions {
+interface RemoteOptions {
   who: string
   effect: EffectClass
   tools: ExposedTools | undefined
   clock: Clock
 }
 
-class Caller {
+/** Calls of one agent, and the tasks that it makes of them. */
+class Remote {
   private readonly peer: Peer
-  private readonly options: CallerOptions
+  private readonly options: RemoteOptions
 
-  constructor(peer: Peer, options: CallerOptions) {
+  constructor(peer: Peer, options: RemoteOptions) {
     this.peer = peer
     this.options = options
   }
@@ -86,7 +87,8 @@ class Caller {
   }
 
   private async post(input: unknown, context: ToolContext): Promise<Verdict> {
-    const { jobId, effect, attempt, idempotencyKey } = context
+    const { jobId, effect, attempt, idempotencyKey, abortSignal } = context
+    abortSignal.throwIfAborted()
     const json = toJson(input, `The input of ${this.options.who}`, 'INPUT_INVALID')
     const calls = this.options.tools?.grant(jobId, effect)
     const body = { input: json, jobId, effect, attempt, idempotencyKey, ...(calls === undefined ? {} : { calls }) }
@@ -98,7 +100,6 @@ class Caller {
     context: ToolContext,
   ): Promise<Verdict> {
     const { abortSignal, attempt } = context
-    abortSignal.throwIfAborted()
     const exchange = await this.peer.exchange({ ...request, headers: headersOf(context), abortSignal })
     const verdict = verdictOf(this.options.who, exchange, attempt)
     if (abortSignal.aborted && verdict.type === 'unknown') throw this.calledOff(context)
@@ -110,7 +111,8 @@ class Caller {
     const url = this.urlOf(task)
     let failures = 0
     for (let pauseMs = firstPauseMs; ; ) {
-      if (pauseMs > 0) await this.pause(pauseMs, context)
+      if (pauseMs > 0) await pause(pauseMs, this.options.clock, context.abortSignal)
+      if (context.abortSignal.aborted) throw this.calledOff(context)
       const verdict = await this.ask({ method: 'GET', url }, context)
       if (verdict.type === 'output') return verdict.output
       if (verdict.type === 'failed') throw errorOf(verdict, this.options.effect)
@@ -147,19 +149,6 @@ class Caller {
   private lost(task: string): Error {
     const message = `${this.options.who} knows nothing of its task ${task} any more.`
     return this.options.effect === 'once' ? new OutcomeUnknownError(message) : new LostTaskError(message)
-  }
-
-  private async pause(ms: number, { abortSignal }: ToolContext): Promise<void> {
-    let end = () => {}
-    const over = new Promise<void>((resolve) => {
-      end = resolve
-    })
-    const clear = this.options.clock.setTimer(end, ms)
-    abortSignal.addEventListener('abort', end)
-    if (!abortSignal.aborted) await over
-    clear()
-    abortSignal.removeEventListener('abort', end)
-    if (abortSignal.aborted) throw this.calledOff({ abortSignal })
   }
 
   /** What a call gives that is under way at the agent and was called off here. */

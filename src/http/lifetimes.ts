@@ -1,6 +1,12 @@
 import { isAetherisError } from '../base/error.ts'
 import type { JobHandle } from '../runtime/job-handle.ts'
-import { type CallRuntime, isOpen, jobOrNone, requestOf } from './call-job.ts'
+
+/** Whether the call that `parent` has made of an agent goes on, so that the agent may have calls made for it. */
+export function isOpen(parent: JobHandle, effect: string): boolean {
+  const { status, pending } = parent.getSnapshot()
+  const found = pending.find((each) => each.effect === effect)
+  return status === 'active' && found?.kind === 'call' && found.status !== 'answered' && found.isHalted !== true
+}
 
 /**
  * How long calls live that agents elsewhere have asked for.
@@ -9,48 +15,33 @@ import { type CallRuntime, isOpen, jobOrNone, requestOf } from './call-job.ts'
  *    for its outcome is gone. Where this process dies before, the next one does it.
  */
 export class Lifetimes {
-  private readonly runtime: CallRuntime
-  private readonly families = new Map<string, Set<string>>()
+  /** By the call of an agent that they are for, and by id: of a call that is asked for again there are several handles. */
+  private readonly families = new Map<string, Map<string, JobHandle>>()
 
-  constructor(runtime: CallRuntime) {
-    this.runtime = runtime
-  }
-
-  /** Takes up the calls that earlier processes have left; `agent` is the one whose jobs they are. */
-  async resume(agent: string): Promise<void> {
-    for await (const row of this.runtime.jobs({ unfinished: true })) {
-      if (row.agent !== agent) continue
-      const { jobId, effect } = (await requestOf(await this.runtime.job(row.id))).for
-      const parent = await jobOrNone(this.runtime, jobId)
-      if (parent === undefined) await this.cancel(row.id, jobId)
-      else this.add(parent, effect, row.id)
-    }
-  }
-
-  /** Has the call `id` live no longer than what the job `parent` has asked an agent for. */
-  add(parent: JobHandle, effect: string, id: string): void {
+  /** Has `call` live no longer than what the job `parent` has asked an agent for. */
+  add(parent: JobHandle, effect: string, call: JobHandle): void {
     const name = JSON.stringify([parent.id, effect])
     const known = this.families.get(name)
-    if (known !== undefined) return void known.add(id)
-    const family = new Set([id])
+    if (known !== undefined) return void known.set(call.id, call)
+    const family = new Map([[call.id, call]])
     this.families.set(name, family)
     let unsubscribe = () => {}
     const look = () => {
-      if (isOpen(parent.getSnapshot(), effect) || !this.families.delete(name)) return
+      if (isOpen(parent, effect) || !this.families.delete(name)) return
       unsubscribe()
-      for (const each of family) void this.cancel(each, parent.id)
+      for (const each of family.values()) void cancel(each, parent.id)
     }
     unsubscribe = parent.subscribe({ next: look, error: look, complete: look }).unsubscribe
     look()
   }
+}
 
-  private async cancel(id: string, parent: string): Promise<void> {
-    const reason = 'The call of the agent that asked for this one is over.'
-    try {
-      await (await this.runtime.job(id)).cancel({ by: `job ${parent}`, reason })
-    } catch (error) {
-      // It has ended by itself, or the store is gone: then the next process tells it.
-      if (!isAetherisError(error)) throw error
-    }
+async function cancel(call: JobHandle, parent: string): Promise<void> {
+  const reason = 'The call of the agent that asked for this one is over.'
+  try {
+    await call.cancel({ by: `job ${parent}`, reason })
+  } catch (error) {
+    // It has ended by itself, or the store is gone: then the next process tells it.
+    if (!isAetherisError(error)) throw error
   }
 }

@@ -52,7 +52,7 @@ export class Peer {
   async exchange({ method, url, headers, body, secret, abortSignal }: Sending): Promise<Exchange> {
     const all = asHeaders(typeof this.headers === 'function' ? await this.headers() : this.headers)
     if (all === undefined) return { type: 'unsent', why: 'the headers that were made for it are not valid' }
-    const secrets = [...secretsIn(all), ...(secret === undefined ? [] : [secret])]
+    const secrets = [...secretsIn(all, url), ...(secret === undefined ? [] : [secret])]
     for (const [name, value] of Object.entries(headers)) all.set(name, value)
     const content = body === undefined ? {} : { body: JSON.stringify(body) }
     try {
@@ -96,8 +96,9 @@ function asHeaders(init: HeadersInit): Headers | undefined {
 /** Shorter ones are words that are found everywhere. */
 const secretMin = 6
 
-function secretsIn(headers: Headers): string[] {
-  return [...headers.values()].flatMap((value) => value.split(/\s+/)).filter(({ length }) => length >= secretMin)
+function secretsIn(headers: Headers, { searchParams }: URL): string[] {
+  const words = [...headers.values()].flatMap((value) => value.split(/\s+/))
+  return [...words, ...searchParams.values()].filter(({ length }) => length >= secretMin)
 }
 
 const saidMax = 500

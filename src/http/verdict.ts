@@ -1,5 +1,6 @@
 import { OutcomeUnknownError, RetryableError, TerminalError } from '../base/error.ts'
 import { isObject, type Json } from '../base/json.ts'
+import { limits } from '../base/limits.ts'
 import type { EffectClass } from '../event/event.ts'
 import type { Exchange } from './peer.ts'
 
@@ -72,7 +73,7 @@ function acceptedOf({ headers, body }: Answer): Verdict {
   const place = headers.get('location')
   return {
     type: 'accepted',
-    ...(typeof task === 'string' ? { task } : {}),
+    ...(typeof task === 'string' && task.length <= limits.taskCharactersMax ? { task } : {}),
     ...(place === null ? {} : { place }),
     ...(progress === undefined ? {} : { progress }),
     ...retryAfter(headers),
