@@ -126,11 +126,15 @@ class Remote {
     }
   }
 
-  /** Where to ask about a task, as the history keeps it: a path, since the agent may move to another host. */
+  /**
+   * Where to ask about a task, as the history keeps it: a path, since the agent may move to another host, and without
+   * what our own URL has in its query, which may be a key.
+   */
   private placeOf({ task, place }: Extract<Verdict, { type: 'accepted' }>): string {
     const { origin, pathname } = this.peer.url
     if (place !== undefined && URL.canParse(place, this.peer.url)) {
       const url = new URL(place, this.peer.url)
+      for (const [name, value] of this.peer.url.searchParams) url.searchParams.delete(name, value)
       // The headers that are sent along are for the agent, and for nobody whom it names.
       if (url.origin === origin) return url.pathname + url.search
     }
@@ -142,7 +146,7 @@ class Remote {
 
   private urlOf(place: string): URL {
     const url = new URL(this.peer.url.origin + place)
-    if (url.search === '') url.search = this.peer.url.search
+    for (const [name, value] of this.peer.url.searchParams) url.searchParams.append(name, value)
     return url
   }
 

@@ -57,6 +57,16 @@ describe('a task', () => {
     expect(paths(other)).toEqual(['POST /agent', 'GET /tasks/7?as=json'])
   })
 
+  test('is asked about with the query of the agent, which may be a key and is in no event', async () => {
+    const place = { status: 202, headers: { Location: '/tasks?id=7&key=hunter22' } }
+    const other = await agentThat(inTurn(place, { json: { output: 'done' } }))
+    const { job, clock } = await started(`${other.url}?key=hunter22`, 'once')
+    await ask(other, clock, 2_000)
+    expect(await job.result()).toBe('done')
+    expect(paths(other)).toEqual(['POST /agent?key=hunter22', 'GET /tasks?id=7&key=hunter22'])
+    expect(JSON.stringify(await eventsOf(job))).not.toContain('hunter22')
+  })
+
   test('that has failed fails the call', async () => {
     const other = await agentThat(inTurn(accepted, { json: { error: { message: 'no seats' } } }))
     const { job, clock } = await started(other.url, 'idempotent')
