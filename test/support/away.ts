@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import { z } from 'zod'
+import type { AnyTool } from '../../src/agent/tool.ts'
 import { seededRandom } from '../../src/base/random.ts'
 import type { EffectClass } from '../../src/event/event.ts'
 import { type HttpAgentOptions, httpAgent } from '../../src/http/http.ts'
@@ -33,11 +34,15 @@ export async function agentThat(
 }
 
 /** A job of one call. `reopen` is the next process after a crash. */
-export async function started(url: string, effect: EffectClass, options: Options = {}) {
+export function started(url: string, effect: EffectClass, options: Options = {}) {
   const clock = new SimulatedClock()
-  const store = memoryStore()
   const retry = { maxAttempts: 2, initialDelayMs: 1_000 }
   const away = httpAgent({ name: 'away', url, input: z.any(), output: z.any(), effect, retry, clock, ...options })
+  return startedWith(away, clock)
+}
+
+export async function startedWith(away: AnyTool, clock: SimulatedClock) {
+  const store = memoryStore()
   const it = agent({
     name: 'it',
     input: z.any(),
