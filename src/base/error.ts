@@ -12,7 +12,7 @@ export const errorCodes = {
   AGENT_UNKNOWN: 'A job names an agent that this runtime was not given.',
   APPROVAL_DENIED: 'A call was not made, since somebody refused it or nobody answered in time.',
   CALL_CONFLICT: 'A call from outside has a key that another call was made under.',
-  CALL_SETTLED: 'The call of an agent elsewhere is over, so nothing more is called for it.',
+  CALL_SETTLED: 'The call of an external agent is over, so nothing more is called for it.',
   COMMAND_REFUSED: 'A command makes no sense in the state that the job is in.',
   COMMIT_CONFLICT: 'The job has moved on since it was read. Surely not stored.',
   COMMIT_UNKNOWN: 'A write failed half-way: it may or may not be stored. Read back before going on.',

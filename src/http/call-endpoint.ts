@@ -22,7 +22,7 @@ export interface CallEndpointOptions {
 export type Handler = (request: Request) => Promise<Response>
 
 /**
- * The endpoint through which agents elsewhere call tools: docs/external-agents.md has the protocol. It answers whatever
+ * The endpoint through which external agents call tools: docs/external-agents.md has the protocol. It answers whatever
  * it is sent and never rejects. Also cancels the calls, of earlier processes too, whose reason is gone.
  *
  * @throws AetherisError AGENT_UNKNOWN where the runtime was not given the agent of an unfinished call, or of the job

@@ -14,7 +14,7 @@ import type { Caller } from './tokens.ts'
 export type CallRuntime = Pick<Runtime, 'spawn' | 'job' | 'jobs'>
 
 /**
- * The calls that agents elsewhere ask for.
+ * The calls that external agents ask for.
  *
  * K1 One key of one call of an agent is one job, however often and at once it is asked for.
  * K2 Nothing is begun for a call of an agent that is over.

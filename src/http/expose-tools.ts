@@ -19,7 +19,7 @@ export interface ExposeToolsOptions {
   name?: string
 }
 
-/** Tools that agents elsewhere may call, while they work for a job. */
+/** Tools that external agents may call, while they work for a job. */
 export interface ExposedTools {
   /** Every call is a job of this one; to be given to `openRuntime({ agents })`. */
   readonly agent: Agent<typeof callSchema>
@@ -80,5 +80,5 @@ export function exposeTools({ tools, url, secret, name = 'calls' }: ExposeToolsO
 const callNode = 'call'
 
 function invalid(why: string): never {
-  throw new AetherisError('AGENT_INVALID', `The tools for agents elsewhere are not valid: ${why}.`)
+  throw new AetherisError('AGENT_INVALID', `The tools for external agents are not valid: ${why}.`)
 }

@@ -9,7 +9,7 @@ export function isOpen(parent: JobHandle, effect: string): boolean {
 }
 
 /**
- * How long calls live that agents elsewhere have asked for.
+ * How long calls live that external agents have asked for.
  *
  * V1 Such a call is cancelled once the call of the agent that asked for it has settled, or is to stop: whoever could ask
  *    for its outcome is gone. Where this process dies before, the next one does it.

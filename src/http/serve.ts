@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Handler } from './call-endpoint.ts'
+import { problemResponse, Refusal } from './refusal.ts'
 
 /** A server that listens on the loopback. */
 export interface Server {
@@ -33,11 +34,17 @@ export async function serve(handler: Handler, { port = 0 }: { port?: number } = 
   return { url: `http://127.0.0.1:${address.port}`, close, [Symbol.asyncDispose]: close }
 }
 
+const unreadable = new Refusal(
+  400,
+  'REQUEST_INVALID',
+  'The method, the address or the Host of the request is not valid.',
+)
+
 async function respond(handler: Handler, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
   const request = requestOf(incoming, outgoing)
-  const response = request === undefined ? new Response(null, { status: 400 }) : await handler(request)
+  const response = request === undefined ? problemResponse(unreadable) : await handler(request)
   const body = await response.text()
-  // What is left of a body that nobody read would be taken for the next request.
+  // Nobody reads the rest of a body that was given up, and the next request on the connection would wait behind it.
   const isUnread = !incoming.readableEnded && incoming.method !== 'GET'
   outgoing.writeHead(response.status, {
     ...Object.fromEntries(response.headers),
@@ -53,7 +60,7 @@ function requestOf(incoming: IncomingMessage, outgoing: ServerResponse): Request
   outgoing.once('close', () => abort.abort())
   const hasBody = method !== 'GET' && method !== 'HEAD'
   try {
-    return new Request(new URL(url, `http://${headers.host}`), {
+    return new Request(new URL(`http://${headers.host}${url}`), {
       method,
       headers: Object.entries(incoming.headersDistinct).flatMap(([name, values = []]) =>
         values.map((value): [string, string] => [name, value]),

@@ -1,11 +1,14 @@
+import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { errorCodes } from '../../src/base/error.ts'
 import { Tokens } from '../../src/http/tokens.ts'
 import { replay } from '../../src/replay/replay.ts'
 import { until } from '../support/away.ts'
 import { type Outside, outside } from '../support/outside.ts'
+import { check } from '../support/property.ts'
 import { dataOf, typesOf } from '../support/scripted.ts'
 
-/** Calls of tools that come in over HTTP, from an agent elsewhere that works for a job. */
+/** Calls of tools that come in over HTTP, from an external agent that works for a job. */
 
 let it: Outside
 beforeEach(async () => {
@@ -193,6 +196,38 @@ describe('what is refused', () => {
     for (const path of ['/', '/callsign', '/calls/a/b', '/calls/%ff', '/calls/%2e%2e', '/'])
       expect(await refusal(await fetch(it.server.url + path, { headers }))).toEqual([404, 'REQUEST_INVALID'])
   })
+})
+
+test('whatever is sent gets an answer of a known kind', async () => {
+  const path = fc.oneof(fc.constantFrom('/calls', '/calls/', '/calls/hotel', '/calls?wait=0'), fc.webPath())
+  const header = fc.record(
+    {
+      Authorization: fc.oneof(fc.constant(`Bearer ${it.token}`), fc.stringMatching(/^[ -~]{0,30}$/)),
+      'Content-Type': fc.constantFrom('application/json', 'text/plain'),
+      Origin: fc.constantFrom('null', 'https://evil.example', new URL(it.url).origin),
+    },
+    { requiredKeys: ['Authorization', 'Content-Type'] },
+  )
+  const json = fc.record(
+    { key: fc.string({ maxLength: 4 }), tool: fc.constantFrom('fly', '__proto__', 'toString'), input: fc.jsonValue() },
+    { requiredKeys: [] },
+  )
+  const body = fc.oneof(
+    json.map((value) => JSON.stringify(value)),
+    fc.json(),
+    fc.string(),
+  )
+  const method = fc.constantFrom('GET', 'POST', 'PUT', 'HEAD', 'OPTIONS')
+  const property = fc.asyncProperty(method, path, header, body, async (how, where, headers, said) => {
+    const hasBody = how !== 'GET' && how !== 'HEAD'
+    const request = { method: how, headers: headers as Record<string, string>, ...(hasBody ? { body: said } : {}) }
+    const response = await fetch(it.server.url + where, request)
+    if (response.ok) return void expect((await response.json()).tools).toHaveLength(3)
+    expect(response.status).toBeLessThan(500)
+    if (how !== 'HEAD') expect(errorCodes).toHaveProperty((await response.json()).code)
+  })
+  await check(property, 300)
+  expect(it.script.begun).toEqual([])
 })
 
 describe('a token', () => {

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { createServer } from 'node:net'
+import { gzipSync } from 'node:zlib'
 import { afterEach, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import type { EffectClass } from '../../src/event/event.ts'
@@ -94,6 +95,7 @@ const faults: [string, Reply, { once: unknown; idempotent: unknown }][] = [
     { once: 'unknown', idempotent: again },
   ],
   ['200 without end', endless, { once: 'unknown', idempotent: again }],
+  ['200 with little that unpacks to much', bomb, { once: 'unknown', idempotent: again }],
   ['200 that breaks off', brokenOff, { once: 'unknown', idempotent: again }],
   ['no answer but a reset', (response) => response.destroy(), { once: 'unknown', idempotent: again }],
   ['no HTTP', (response) => response.socket?.end('SSH-2.0\r\n\r\n'), { once: 'unknown', idempotent: again }],
@@ -148,6 +150,10 @@ function endless(response: ServerResponse): void {
   more()
 }
 
+function bomb(response: ServerResponse): void {
+  response.writeHead(200, { ...json, 'Content-Encoding': 'gzip' }).end(gzipSync(Buffer.alloc(64 << 20, ' ')))
+}
+
 function brokenOff(response: ServerResponse): void {
   response.writeHead(200, { ...json, 'Content-Length': '100' }).write('{"output":1', () => response.destroy())
 }
@@ -161,8 +167,11 @@ describe.each<EffectClass>(['once', 'idempotent'])('of class %s, the answer', (e
     expect((await replay(it, job.events())).divergence).toBeUndefined()
   })
 
-  test('that never comes', async () => {
-    const other = await agentThat(() => () => {})
+  test.each<[string, Reply]>([
+    ['never comes', () => {}],
+    ['never ends', (response) => void response.writeHead(200, json).write('{"output":')],
+  ])('that %s', async (_, reply) => {
+    const other = await agentThat(() => reply)
     const { job, clock } = await started(other.url, effect, { timeoutMs: 60_000 })
     await other.until(1)
     clock.goTo(clock.now() + 60_000)
@@ -201,6 +210,14 @@ describe('what is secret', () => {
     expect(await rest(job, clock)).toEqual({ failed: expect.stringContaining('[secret]') })
     expect(JSON.stringify(await eventsOf(job))).not.toContain(key)
     expect(other.received[0]?.path).toBe(`/agent?key=${key}`)
+  })
+
+  test.each([301, 302, 303, 307, 308])('goes nowhere else by a redirect (%i)', async (status) => {
+    const elsewhere = await agentThat(() => ({ json: { output: 'got it' } }))
+    const other = await agentThat(() => ({ status, headers: { Location: elsewhere.url } }))
+    const { job, clock } = await started(other.url, 'idempotent', { headers: { Authorization: `Bearer ${key}` } })
+    await rest(job, clock)
+    expect([other.received.length, elsewhere.received]).toEqual([1, []])
   })
 
   test('is in no event where it is no legal header', async () => {

@@ -11,7 +11,7 @@ import { World } from '../support/crash-world.ts'
 import type { OtherAgent, Received, Reply } from '../support/other-agent.ts'
 
 /**
- * A real process on LevelDB asks an agent elsewhere, and is killed with SIGKILL in the middle of it. The agent and what
+ * A real process on LevelDB asks an external agent, and is killed with SIGKILL in the middle of it. The agent and what
  * the tools did are the truth outside. Then the next process takes over.
  */
 

@@ -45,10 +45,8 @@ const type = fc.oneof(
   fc.constantFrom('application/problem+json', 'application/json; charset=latin1', 'text/html', ''),
 )
 
-const status = fc.oneof(
-  fc.constantFrom(200, 202, 204, 303, 307, 404, 409, 429, 503),
-  fc.integer({ min: 200, max: 599 }),
-)
+const met = [200, 200, 202, 202, 204, 303, 307, 404, 408, 409, 421, 425, 429, 500, 502, 503, 504]
+const status = fc.oneof({ weight: 4, arbitrary: fc.constantFrom(...met) }, fc.integer({ min: 200, max: 599 }))
 
 /** As it is sent: whole, or broken off after some bytes, or not HTTP at all. */
 export interface Answer {
@@ -109,8 +107,8 @@ export async function complaints(job: JobHandle, other: OtherAgent, sent: Answer
   return [...found, ...repeats(events, other, sent), ...claims(job, other, sent)]
 }
 
-/** Statuses that say that nothing was done. */
-const declining = new Set([408, 425, 429, 503])
+/** Statuses that say that nothing was done. After a 421 the platform's fetch sends once more by itself. */
+const declining = new Set([408, 421, 425, 429, 503])
 
 /** A `once` call is sent again only after an answer that surely means that nothing was done. */
 function repeats(events: readonly JobEvent[], other: OtherAgent, sent: AnswerAt): string[] {

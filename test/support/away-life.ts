@@ -7,14 +7,14 @@ import { levelStore } from '../../src/store/level-store.ts'
 import { World } from './crash-world.ts'
 
 /**
- * The life of a process, on disk, that asks an agent elsewhere and lets it call tools. The same function is what is
+ * The life of a process, on disk, that asks an external agent and lets it call tools. The same function is what is
  * killed and what comes after it.
  */
 
 export interface AwayLife {
   /** The data directory is `data` in here, beside what the world knows. */
   directory: string
-  /** Of the agent elsewhere. */
+  /** Of the external agent. */
   url: string
   effect: EffectClass
   /** Where the endpoint listens; 0 for any that is free. */

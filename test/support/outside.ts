@@ -7,7 +7,7 @@ import { SimulatedClock } from '../../src/testing/simulated-clock.ts'
 import { OtherAgent, type Received, type Reply } from './other-agent.ts'
 import { Script } from './scripted.ts'
 
-/** A job that has asked an agent elsewhere, which has not answered yet, and the endpoint that this agent may call. */
+/** A job that has asked an external agent, which has not answered yet, and the endpoint that this agent may call. */
 
 const secret = 'a secret of the tests'
 

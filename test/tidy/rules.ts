@@ -62,7 +62,7 @@ export const exceptions: readonly Exception[] = [
     names: ['globalThis', 'Date', 'Math.random', 'performance', 'crypto', 'fetch', ...timers()],
     why: 'replaces these globals during a step, to catch a machine that reads them',
   },
-  { files: /^src\/http\/peer\.ts$/, names: ['fetch'], why: 'is where requests to agents elsewhere leave' },
+  { files: /^src\/http\/peer\.ts$/, names: ['fetch'], why: 'is where requests to external agents leave' },
   {
     files: /^src\/http\/tokens\.ts$/,
     names: ['node:crypto'],
