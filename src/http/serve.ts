@@ -15,7 +15,7 @@ export interface Server {
  * Serves a handler to this machine, with what Node has. For others, mount the handler where TLS is, in any server that
  * takes web-standard handlers.
  *
- * @param port default: one that is free.
+ * @param port default: one that is free. Rejects with what Node says where it cannot be had, such as EADDRINUSE.
  */
 export async function serve(handler: Handler, { port = 0 }: { port?: number } = {}): Promise<Server> {
   const server = createServer((incoming, outgoing) => {

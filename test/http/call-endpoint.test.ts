@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { errorCodes } from '../../src/base/error.ts'
+import { exposeTools } from '../../src/http/http.ts'
 import { Tokens } from '../../src/http/tokens.ts'
 import { replay } from '../../src/replay/replay.ts'
 import { until } from '../support/away.ts'
@@ -196,6 +197,24 @@ describe('what is refused', () => {
     for (const path of ['/', '/callsign', '/calls/a/b', '/calls/%ff', '/calls/%2e%2e', '/'])
       expect(await refusal(await fetch(it.server.url + path, { headers }))).toEqual([404, 'REQUEST_INVALID'])
   })
+})
+
+test.each<[string, object]>([
+  ['no URL', { url: 'calls' }],
+  ['a URL of another protocol', { url: 'ftp://127.0.0.1/calls' }],
+  ['a URL with a query', { url: 'http://127.0.0.1/calls?a=b' }],
+  ['a URL with a password', { url: 'http://a:b@127.0.0.1/calls' }],
+  ['a secret that can be guessed', { secret: 'too-short' }],
+  ['a name that is none', { name: '' }],
+])('tools are not exposed with %s', (_, options) => {
+  let refused: unknown
+  try {
+    exposeTools({ tools: [], url: 'http://127.0.0.1/calls', ...options })
+  } catch (error) {
+    refused = error
+  }
+  expect(refused).toMatchObject({ code: 'AGENT_INVALID' })
+  expect(String(refused)).not.toContain('too-short')
 })
 
 test('whatever is sent gets an answer of a known kind', async () => {

@@ -15,10 +15,10 @@ export const ranks: Record<string, number> = {
   'src/scheduler': 7,
   'src/runtime': 8,
   'src/http': 9,
-  'src/testing': 10,
-  'src/cli': 10,
+  'src/testing': 9,
+  'src/cli': 9,
   /** src/index.ts, the public surface. */
-  src: 11,
+  src: 10,
 }
 
 /** Globals through which a value that no history holds could get in, or an effect out. */
