@@ -44,12 +44,7 @@ async function respond(handler: Handler, incoming: IncomingMessage, outgoing: Se
   const request = requestOf(incoming, outgoing)
   const response = request === undefined ? problemResponse(unreadable) : await handler(request)
   const body = await response.text()
-  // Nobody reads the rest of a body that was given up, and the next request on the connection would wait behind it.
-  const isUnread = !incoming.readableEnded && incoming.method !== 'GET'
-  outgoing.writeHead(response.status, {
-    ...Object.fromEntries(response.headers),
-    ...(isUnread ? { Connection: 'close' } : {}),
-  })
+  outgoing.writeHead(response.status, Object.fromEntries(response.headers))
   outgoing.end(body)
 }
 

@@ -1,3 +1,4 @@
+import { Agent, request } from 'node:http'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { errorCodes } from '../../src/base/error.ts'
@@ -172,7 +173,6 @@ describe('what is refused', () => {
   })
 
   test('a name that was made to lead here', async () => {
-    const { request } = await import('node:http')
     const { port } = new URL(it.url)
     const status = await new Promise((resolve) => {
       const sent = request({
@@ -183,6 +183,21 @@ describe('what is refused', () => {
       sent.on('response', (response) => resolve(response.resume().statusCode)).end()
     })
     expect(status).toBe(403)
+  })
+
+  test('a large body that nobody wants, and the connection is not held up by it', async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    const statusOf = (method: string, body = '') =>
+      new Promise((resolve, reject) => {
+        const headers = { Authorization: `Bearer ${it.token}`, 'Content-Type': 'application/json' }
+        const sent = request(it.url, { agent, method, headers }, (response) => {
+          resolve(response.resume().statusCode)
+        })
+        sent.on('error', reject).end(body)
+      })
+    const large = 'a'.repeat(16 << 20)
+    expect(await Promise.all([statusOf('POST', large), statusOf('GET')])).toEqual([413, 200])
+    agent.destroy()
   })
 
   test.each(['61', '-1', '1.5', 'soon', '1e1'])('to wait for %s seconds, before anything is begun', async (wait) => {

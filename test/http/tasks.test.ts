@@ -1,8 +1,11 @@
+import { setImmediate } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
+import { z } from 'zod'
 import type { EffectClass } from '../../src/event/event.ts'
-import type { JobHandle } from '../../src/index.ts'
+import { httpAgent } from '../../src/http/http.ts'
+import type { JobHandle, ToolContext } from '../../src/index.ts'
 import { replay } from '../../src/replay/replay.ts'
-import type { SimulatedClock } from '../../src/testing/simulated-clock.ts'
+import { SimulatedClock } from '../../src/testing/simulated-clock.ts'
 import { agentThat, endAll, rest, started, until } from '../support/away.ts'
 import type { OtherAgent, Received, Reply } from '../support/other-agent.ts'
 import { dataOf, eventsOf } from '../support/scripted.ts'
@@ -46,6 +49,31 @@ describe('a task', () => {
     expect(await dataOf(job, 'node.submitted')).toEqual([{ effect: 'ask', attempt: 1, task: '/agent/t%201' }])
     expect(await dataOf(job, 'node.progressed')).toMatchObject([{ progress: { done: 0.5 } }])
     expect((await replay(it, job.events())).divergence).toBeUndefined()
+  })
+
+  test('is not asked about before its place is durable', async () => {
+    const other = await agentThat(inTurn(accepted, { json: { output: 'done' } }))
+    const clock = new SimulatedClock()
+    const away = httpAgent({ name: 'away', url: other.url, input: z.any(), output: z.any(), clock })
+    let submitted: unknown
+    let durable = () => {}
+    const context = {
+      ...{ jobId: 'job', effect: 'ask', attempt: 1, idempotencyKey: 'job/ask' },
+      abortSignal: new AbortController().signal,
+      submitted(task: unknown) {
+        submitted = task
+        return new Promise<void>((resolve) => {
+          durable = resolve
+        })
+      },
+    }
+    const output = away.run(null, context as unknown as ToolContext)
+    await until(() => submitted !== undefined)
+    await setImmediate()
+    expect([submitted, clock.nextAt, other.received.length]).toEqual(['/agent/t%201', undefined, 1])
+    durable()
+    await ask(other, clock, 2_000)
+    expect(await output).toBe('done')
   })
 
   test('is where its Location says', async () => {
