@@ -13,6 +13,8 @@ export interface MapInput {
   collect: boolean
   /** Whether it matters in which order the items completed. */
   undoable: boolean
+  /** Why there are no items: the map fails at once. */
+  error?: ErrorData
 }
 
 export interface MapContext extends MapInput {
@@ -20,11 +22,10 @@ export interface MapContext extends MapInput {
   next: number
   settled: number
   results: Json[]
-  /** Of a map that can be undone: items that completed, in order of success. */
+  /** Of a map that can be undone: items that completed or may have, in the order in which they ended. */
   order: number[]
   /** Nothing more is begun; the map ends when what is under way has ended. */
   halted?: Stopped
-  error?: ErrorData
 }
 
 export interface MapOutcome {
@@ -73,7 +74,11 @@ export const mapMachine = setup({
   },
 }).createMachine({
   id: 'map',
-  context: ({ input }) => ({ ...input, next: 0, settled: 0, results: input.items.map(() => null), order: [] }),
+  context: ({ input }) => ({
+    ...input,
+    ...{ next: 0, settled: 0, results: input.items.map(() => null), order: [] },
+    ...(input.error === undefined ? {} : { halted: 'failed' }),
+  }),
   initial: 'running',
   entry: 'requestFirst',
   states: {
@@ -96,6 +101,7 @@ export const mapMachine = setup({
 })
 
 function failureOf(context: MapContext, index: number, error: EndedError): Partial<MapContext> {
+  if (error.ended === 'unknown' && context.undoable) return { order: [...context.order, index] }
   if (error.ended !== undefined || context.halted !== undefined) return {}
   const data = toErrorData(error)
   if (!context.collect) return { halted: 'failed', error: data }

@@ -69,7 +69,7 @@ async function alone(count, run) {
 }
 
 async function together(jobs, run) {
-  await pool(sizes.warm * 5, sizes.concurrency, (index) => run(`warm-${workload}-${index}`))
+  await pool(sizes.warm * 2, sizes.concurrency, (index) => run(`warm-${workload}-${index}`))
   const cpu = cpuMs()
   const start = performance.now()
   await pool(jobs, sizes.concurrency, (index) => run(`${workload}-${index}`))

@@ -28,7 +28,7 @@ export type Workload = 'lone' | 'many' | 'fan' | 'crash'
 /** What was measured, by name; times in milliseconds. */
 export type Said = Record<string, number>
 
-export const sizes = { warm: 50, lone: 100, jobs: 1_000, concurrency: 200, fan: 20, width: 100, steps: 10 }
+export const sizes = { warm: 200, lone: 100, jobs: 1_000, concurrency: 200, fan: 20, width: 100, steps: 10 }
 
 export const peerOf = (name: string): Promise<Peer> => import(`./${name}/peer.mjs`)
 

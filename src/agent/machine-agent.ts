@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { sha256 } from '../base/hash.ts'
 import type { Program } from '../compile/actor.ts'
 import { isMachine, makeDurable } from '../compile/durable.ts'
-import { type ApprovalPolicy, approvalSchema } from '../event/approval.ts'
+import { type ApprovalPolicy, policySchema } from '../event/approval.ts'
 import type { Budget } from '../event/budget.ts'
 import type { EffectClass } from '../event/event.ts'
 import { type RetryPolicy, retrySchema } from '../graph/graph.ts'
@@ -97,7 +97,7 @@ function policy(agentName: string, key: string, given: unknown): PromisePolicy {
     effect: z.enum(['read', 'idempotent', 'once']).default('once'),
     retry: retrySchema.default({}),
     timeoutMs: z.int().min(1).optional(),
-    approval: z.union([z.literal('always'), approvalSchema]).optional(),
+    approval: z.union([z.literal('always'), policySchema]).optional(),
   })
   const parsed = schema.safeParse(typeof given === 'string' ? { effect: given } : given)
   if (!parsed.success) return invalid(agentName, `effects.${key}: ${z.prettifyError(parsed.error)}`)

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { AetherisError } from '../base/error.ts'
 import { type Json, toJson } from '../base/json.ts'
 import { limits } from '../base/limits.ts'
-import { type ApprovalPolicy, approvalSchema } from '../event/approval.ts'
+import { type ApprovalPolicy, approvalSchema, checkPolicy } from '../event/approval.ts'
 import { type EffectClass, effectClass } from '../event/event.ts'
 import type { ModelUsage } from '../event/spending.ts'
 import { type RetryPolicy, retrySchema } from '../graph/graph.ts'
@@ -146,7 +146,9 @@ const optionsSchema = z.object({
   retry: retrySchema.default({}),
   timeoutMs: spanMs,
   heartbeatMs: spanMs,
-  approval: z.union([z.literal('always'), approvalSchema.extend({ when: aFunction.optional() })]).optional(),
+  approval: z
+    .union([z.literal('always'), approvalSchema.extend({ when: aFunction.optional() }).superRefine(checkPolicy)])
+    .optional(),
   run: aFunction,
   reconcile: aFunction.optional(),
   poll: aFunction.optional(),

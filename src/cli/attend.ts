@@ -2,7 +2,7 @@ import type { JobSnapshot } from '../replay/job-snapshot.ts'
 import type { JobHandle } from '../runtime/job-handle.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { JobStore } from '../store/store.ts'
-import { aboutNode } from './about.ts'
+import { outputsBefore } from './about.ts'
 import { askFor } from './ask.ts'
 import type { Context } from './context.ts'
 import type { Interrupt } from './exit-codes.ts'
@@ -21,8 +21,8 @@ export interface Attended {
 export type Leave = { why: 'ended' } | { why: 'rests'; rest: Rest } | { why: 'interrupted'; by: Interrupt }
 
 /**
- * Stays with a job until it ends, or rests on what does not come by itself, or somebody interrupts. It does not stay
- * for a signal: one process has the data at a time, so while this one stays nobody else could send it.
+ * Lets a job go on and stays with it until it ends, or rests on what does not come by itself, or somebody interrupts.
+ * It does not stay for a signal: one process has the data at a time, so while this one stays nobody else could send it.
  * @throws AetherisError when the job cannot go on here.
  */
 export async function attend(context: Context, attended: Attended): Promise<Leave> {
@@ -32,6 +32,7 @@ export async function attend(context: Context, attended: Attended): Promise<Leav
     leaving.signal.addEventListener('abort', takeBack)
   })
   try {
+    await attended.runtime.release()
     return await Promise.race([interrupted, stay(context, attended, leaving.signal)])
   } finally {
     leaving.abort()
@@ -49,34 +50,65 @@ interface Seen {
 async function stay(context: Context, attended: Attended, left: AbortSignal): Promise<Leave> {
   for (;;) {
     const seen = await look(attended, attended.job)
-    if (seen[0]?.snapshot.status !== 'active') return { why: 'ended' }
-    const rests = seen.flatMap(({ rest }) => rest ?? [])
-    if (rests.length === seen.length) {
-      const rest = together(rests)
-      if (await answer(context, attended, seen, rest, left)) continue
-      if (!attended.wait || !isAsleep(rest)) return { why: 'rests', rest }
-    }
-    await Promise.race(seen.map(({ job, snapshot }) => job.waitFor((next) => next !== snapshot)))
+    const leave = await reasonToLeave(context, attended, seen, left)
+    if (leave === 'answered') continue
+    const others = leave === undefined ? [] : await busyOthers(attended, seen)
+    if (leave !== undefined && others.length === 0) return leave
+    const watched = leave === undefined ? seen : others
+    await Promise.race(watched.map(({ job, snapshot }) => job.waitFor((next) => next !== snapshot)))
   }
+}
+
+/** Undefined while there is more to come by itself. */
+async function reasonToLeave(
+  context: Context,
+  attended: Attended,
+  seen: readonly Seen[],
+  left: AbortSignal,
+): Promise<Leave | 'answered' | undefined> {
+  if (seen[0]?.snapshot.status !== 'active') return { why: 'ended' }
+  const rests = seen.flatMap(({ rest }) => rest ?? [])
+  if (rests.length < seen.length) return undefined
+  const rest = together(rests)
+  if (await answer(context, attended, seen, rest, left)) return 'answered'
+  return attended.wait && isAsleep(rest) ? undefined : { why: 'rests', rest }
+}
+
+/** Jobs that were started and are not waited for, but would be cut off in the middle of something. */
+async function busyOthers(attended: Attended, seen: readonly Seen[]): Promise<Seen[]> {
+  const busy: Seen[] = []
+  for await (const { id } of attended.runtime.jobs({ unfinished: true })) {
+    if (seen.some(({ job }) => job.id === id)) continue
+    const other = await lookAt(attended, await attended.runtime.job(id))
+    if (other.snapshot.status === 'active' && other.rest === undefined) busy.push(other)
+  }
+  return busy
 }
 
 /** A job, and after it the jobs that it waits for. */
 async function look(attended: Attended, job: JobHandle): Promise<Seen[]> {
-  const snapshot = job.getSnapshot()
-  const found = restOf(job.agent, snapshot, Date.now())
-  const rest = found !== undefined && (await isAtRest(attended.store, job.id, snapshot.seq)) ? found : undefined
+  const seen = await lookAt(attended, job)
   const children: Seen[] = []
-  for (const childId of rest?.children ?? []) {
+  for (const childId of seen.rest?.children ?? []) {
     const child = await attended.runtime.job(childId)
     // One that has ended is about to move this job on.
-    if (child.getSnapshot().status !== 'active') return [{ job, snapshot, rest: undefined }]
+    if (child.getSnapshot().status !== 'active') return [{ ...seen, rest: undefined }]
     children.push(...(await look(attended, child)))
   }
-  return [{ job, snapshot, rest }, ...children]
+  return [seen, ...children]
+}
+
+async function lookAt({ store }: Attended, job: JobHandle): Promise<Seen> {
+  const snapshot = job.getSnapshot()
+  const found = restOf({ snapshot, agent: job.agent }, Date.now())
+  // Whether a tool is being asked how its call had ended, only the status tells.
+  const isStill =
+    found && (await store.get(job.id))?.status !== 'running' && (await isAtRest(store, job.id, snapshot.seq))
+  return { job, snapshot, rest: isStill ? found : undefined }
 }
 
 /** Whether what is shown is all there is: no message unread, and no commit that has not been shown yet. */
-async function isAtRest(store: JobStore, jobId: string, seq: number): Promise<boolean> {
+export async function isAtRest(store: JobStore, jobId: string, seq: number): Promise<boolean> {
   const unread = await store.inbox(jobId, 1)
   const row = await store.get(jobId)
   return unread.length === 0 && row?.seq === seq
@@ -85,17 +117,19 @@ async function isAtRest(store: JobStore, jobId: string, seq: number): Promise<bo
 /** Lets whoever is at the terminal answer what the jobs wait for. False where nobody is, or does. */
 async function answer(
   context: Context,
-  { store, wait }: Attended,
+  { wait }: Attended,
   seen: readonly Seen[],
   rest: Rest,
   left: AbortSignal,
 ): Promise<boolean> {
   if (!wait || !context.io.interactive) return false
-  for (const { jobId, effect, signal: name } of rest.waits) {
+  for (const owed of rest.owed) {
+    const { effect } = owed.reason
+    const { jobId, pending } = owed.snapshot
     const job = seen.find((each) => each.job.id === jobId)?.job
-    const signal = job?.agent.signals.get(name ?? '')
+    const signal = job?.agent.signals.get(pending.find((each) => each.effect === effect)?.signal ?? '')
     if (job === undefined || effect === undefined || signal === undefined) continue
-    context.output.note(`${effect} waits for "${signal.name}".`, ...(await aboutNode(store, job.getSnapshot(), effect)))
+    context.output.note(`${effect} waits for "${signal.name}".`, ...outputsBefore(owed, effect))
     const gone = whenAnswered(job, effect)
     const payload = await askFor(context, signal, AbortSignal.any([left, gone]))
     if (payload !== undefined) await job.signal(signal, payload)

@@ -5,17 +5,21 @@ import type { Attended, Leave } from './attend.ts'
 import { type CommonOptions, type Context, lineToType } from './context.ts'
 import { exit, interruptExit } from './exit-codes.ts'
 import { createdOf, eventsOf } from './history.ts'
+import { reasonLines, told } from './reasons.ts'
 import { Recoveries } from './recoveries.ts'
 import { isAsleep, type Rest } from './rest.ts'
 import { jsonText, plural, timeText } from './text.ts'
 import { verdictOf, verdictText } from './verdict.ts'
-import { answerable, waitLines } from './waits.ts'
 
 /** A job that a command leaves, with what has to be typed to come back to it. */
 export interface Left extends Attended {
   options: CommonOptions
   /** The module of its agent, as it is named in a line to type. */
   module: string
+  /** What was done to it before, for scripts. */
+  command?: { verb: string; isAlready: boolean }
+  /** How it ends where it does what was asked. */
+  asked?: 'cancelled' | 'terminated' | undefined
 }
 
 /** Says how a job is as a command leaves it. Gives the exit code. */
@@ -30,16 +34,12 @@ export function conclude(context: Context, left: Left, leave: Leave): Promise<nu
   }
 }
 
-const endings = {
-  done: { status: 'completed', code: exit.done },
-  error: { status: 'failed', code: exit.failed },
-  stopped: { status: 'cancelled', code: exit.cancelled },
-} as const
+const endings = { done: exit.done, error: exit.failed, stopped: exit.cancelled } as const
 
 /** What the process says of a job that it leaves without a word. */
 export function leaveCode(leave: Leave, { status }: JobSnapshot): number {
   if (leave.why === 'interrupted') return interruptExit[leave.by]
-  return status === 'active' ? exit.waiting : endings[status].code
+  return status === 'active' ? exit.waiting : endings[status]
 }
 
 /** The result, and the proof that the history gives it again. */
@@ -49,26 +49,39 @@ async function ended(context: Context, left: Left): Promise<number> {
   const recoveries = new Recoveries()
   const replayed = await replay(job.agent, counted(eventsOf(store, job.id), recoveries))
   const snapshot = job.getSnapshot()
-  const { status, code } = endings[snapshot.status as keyof typeof endings]
-  const { output: result, error } = snapshot
+  const code = endings[snapshot.status as keyof typeof endings]
+  const { output: result, error, phase } = snapshot
   if (output.json) {
     const verdict = verdictOf(replayed)
     await output.value({
-      ...head(snapshot, job.agent.name, status),
+      ...head(left, phase),
       output: result,
       error,
       replay: verdict,
       recoveries,
     })
   }
-  if (status === 'completed') await output.lines(jsonText(result, 2))
+  if (phase === 'completed') await output.lines(jsonText(result, 2))
   if (error !== undefined) await output.lines(`${error.name}: ${error.message}`)
   if (recoveries.count > 0) await output.lines(recoveries.toString())
-  await output.lines(`${job.id} ${status}: ${plural(snapshot.seq, 'event')}, ${verdictText(replayed)}`)
+  await output.lines(`${job.id} ${phase}: ${plural(snapshot.seq, 'event')}, ${verdictText(replayed)}`)
   const { parent } = await createdOf(store, job.id)
   if (parent !== undefined)
     output.note(`It was started by a job that goes on with:`, `  ${resumeLine(context, left, parent.jobId)}`)
-  return replayed.divergence === undefined ? code : exit.diverged
+  await tellUnfinished(context, left)
+  if (replayed.divergence !== undefined) return exit.diverged
+  return phase === left.asked ? exit.done : code
+}
+
+/** Jobs that it has started, and that outlive it. */
+export async function tellUnfinished(context: Context, left: Left): Promise<void> {
+  for await (const { id } of left.runtime.jobs({ unfinished: true })) {
+    if (id === left.job.id) continue
+    context.output.note(
+      `Job ${id}, which it has started, has not ended. Go on with:`,
+      `  ${resumeLine(context, left, id)}`,
+    )
+  }
 }
 
 async function* counted(events: AsyncIterable<JobEvent>, recoveries: Recoveries): AsyncGenerator<JobEvent> {
@@ -80,19 +93,19 @@ async function* counted(events: AsyncIterable<JobEvent>, recoveries: Recoveries)
 
 async function rests(context: Context, left: Left, rest: Rest): Promise<number> {
   const { output } = context
-  const { job, store, options } = left
+  const { job, store } = left
   const snapshot = job.getSnapshot()
-  const waits = answerable(context, options, rest.waits)
+  const telling = { ...left, context, store, jobId: job.id }
   const resume = resumeLine(context, left, job.id)
   if (output.json) {
-    const told = { held: rest.held, waitsFor: waits, dueAt: rest.dueAt, resume }
-    await output.value({ ...head(snapshot, job.agent.name, snapshot.isHeld ? 'paused' : 'waiting'), ...told })
+    const waitsFor = rest.owed.map((owed) => told(telling, owed))
+    const waiting = { waitsFor, dueAt: rest.dueAt, resume }
+    await output.value({ ...head(left, snapshot.isPaused ? 'paused' : 'waiting'), ...waiting })
   } else if (isAsleep(rest)) {
     await output.lines(`${job.id} sleeps until ${timeText(rest.dueAt as number)}. Go on with:`, `  ${resume}`)
+    await output.lines(...(await reasonLines(telling, rest.owed)))
   } else {
-    const nothing = waits.length + rest.held.length === 0
-    const why = nothing ? ['Its machine takes no signal in this state, and no timer runs.'] : rest.held
-    await output.lines(`${job.id} waits for somebody.`, ...why, ...(await waitLines(store, snapshot, waits)))
+    await output.lines(`${job.id} waits for somebody.`, ...(await reasonLines(telling, rest.owed)))
   }
   return exit.waiting
 }
@@ -101,13 +114,14 @@ async function interrupted(context: Context, left: Left, by: keyof typeof interr
   const { output } = context
   const snapshot = left.job.getSnapshot()
   const resume = resumeLine(context, left, left.job.id)
-  if (output.json) await output.value({ ...head(snapshot, left.job.agent.name, 'running'), interrupted: by, resume })
+  if (output.json) await output.value({ ...head(left, 'running'), interrupted: by, resume })
   output.note(`Stopped after ${plural(snapshot.seq, 'event')}, all of them kept. Go on with:`, `  ${resume}`)
   return interruptExit[by]
 }
 
-function head({ jobId, seq, value }: JobSnapshot, agent: string, status: string) {
-  return { id: jobId, agent, status, events: seq, state: value }
+function head({ job, command }: Left, status: string) {
+  const { seq, value } = job.getSnapshot()
+  return { id: job.id, agent: job.agent.name, status, events: seq, state: value, command }
 }
 
 function resumeLine(context: Context, { options, module }: Left, jobId: string): string {

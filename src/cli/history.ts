@@ -32,6 +32,18 @@ export async function createdOf(store: JobStore, jobId: string): Promise<EventDa
   })
 }
 
+/** The last event from `from` on that `matches`. */
+export async function lastEvent(
+  store: JobStore,
+  jobId: string,
+  matches: (event: JobEvent) => boolean,
+  from = 0,
+): Promise<JobEvent | undefined> {
+  let last: JobEvent | undefined
+  for await (const event of eventsOf(store, jobId, from)) if (matches(event)) last = event
+  return last
+}
+
 /** The module that defines the agent of a job. */
 export type JobModule = LoadedModule & { agent: AnyAgent }
 
@@ -54,6 +66,18 @@ export async function moduleOf(
   if (found !== undefined) return { ...loaded, agent: found }
   const names = loaded.agents.map((each) => each.name).join(', ')
   throw new UsageError(`${need}, but "${loaded.path}" exports: ${names}. Add --module PATH.`)
+}
+
+/** Its agent, where its module can be loaded. It knows the form of the signals. */
+export async function agentOf(
+  io: Io,
+  created: EventData<'job.created'>,
+  given: string | undefined,
+): Promise<AnyAgent | undefined> {
+  return moduleOf(io, created, given).then(
+    ({ agent: found }) => found,
+    () => undefined,
+  )
 }
 
 /**

@@ -1,7 +1,9 @@
+import { readFileSync } from 'node:fs'
 import type { Readable } from 'node:stream'
 import { AetherisError } from '../base/error.ts'
 import { commandOf } from './command-line.ts'
 import type { Interrupt } from './exit-codes.ts'
+import { importModule } from './import-module.ts'
 
 /** What the command line sees of the world; tests give their own. */
 export interface Io {
@@ -18,6 +20,10 @@ export interface Io {
   env: Readonly<Record<string, string | undefined>>
   /** What to type to call this program again. */
   command: string
+  /** Of this program. */
+  version: string
+  /** Imports a module of the user's; `path` is absolute. */
+  load(path: string): Promise<Record<string, unknown>>
   /** Calls back when somebody asks the process to stop, once. Returns a function that takes it back. */
   onInterrupt(handler: (interrupt: Interrupt) => void): () => void
 }
@@ -46,6 +52,8 @@ export function processIo(): Io {
     cwd: process.cwd(),
     env,
     command: commandOf(argv[1] ?? '', process.cwd(), env),
+    version: JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')).version,
+    load: importModule,
     onInterrupt,
   }
 }

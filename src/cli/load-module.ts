@@ -1,7 +1,5 @@
 import { existsSync } from 'node:fs'
-import { register } from 'node:module'
 import { resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import type { AnyAgent } from '../agent/agent.ts'
 import { UsageError } from './exit-codes.ts'
 import type { Io } from './io.ts'
@@ -23,28 +21,16 @@ export interface LoadedModule {
 export async function loadModule(io: Io, given: string): Promise<LoadedModule> {
   const path = resolve(io.cwd, given)
   if (!existsSync(path)) throw new UsageError(`There is no module "${path}".`)
-  await prepareLoader(path)
-  const exports = await importModule(path)
+  const exports = await exportsOf(io, path)
   const agents = agentsIn(exports)
   if (agents.length > 0) return { path, agents, allAgents: [...new Set(agents.flatMap(withStarted))] }
   const names = Object.keys(exports).join(', ') || 'nothing'
   throw new UsageError(`"${path}" exports no agent (it exports: ${names}). Export what agent() or fromMachine() gives.`)
 }
 
-let isPrepared = false
-
-/** Node reads JavaScript by itself, also ES modules that no package.json declares; only TypeScript needs tsx. */
-async function prepareLoader(path: string): Promise<void> {
-  if (isPrepared) return // a command loads the module of one job
-  isPrepared = true
-  if (/\.[cm]?tsx?$/.test(path)) (await import('tsx/esm/api')).register()
-  // Registered last, so asked first.
-  register(new URL('./module-hooks.js', import.meta.url))
-}
-
-async function importModule(path: string): Promise<Record<string, unknown>> {
+async function exportsOf(io: Io, path: string): Promise<Record<string, unknown>> {
   try {
-    return (await import(pathToFileURL(path).href)) as Record<string, unknown>
+    return await io.load(path)
   } catch (error) {
     const why = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
     throw new UsageError(`"${path}" could not be loaded: ${why}`, { cause: error })

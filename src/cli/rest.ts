@@ -1,32 +1,24 @@
-import type { AnyStateMachine, StateNode } from 'xstate'
 import type { AnyAgent } from '../agent/agent.ts'
-import { isReserved } from '../agent/signal.ts'
-import { isObject, type Json } from '../base/json.ts'
+import { signalsTaken } from '../agent/signals-taken.ts'
 import type { JobSnapshot, Pending } from '../replay/job-snapshot.ts'
-import { why } from '../replay/why.ts'
-import { examplePayload } from './form.ts'
+import { type Reason, why } from '../replay/why.ts'
+import type { JobStore } from '../store/store.ts'
 
-/** Something that somebody has to do before a job moves. */
-export interface Wait {
-  jobId: string
-  /** What waits; absent where the machine as a whole does. */
-  effect?: string
-  /** The signal that moves it on, and a payload to start from. */
-  signal?: string
-  payload?: string
-  /** It calls this tool once somebody agrees. */
-  approval?: string
-  /** It was started, and nobody knows how it ended. */
-  unknown?: true
-  /** When it gives up waiting, in epoch milliseconds. */
-  dueAt?: number
+/** A job as what is said about it needs it. Without its agent, the forms of its signals are not known. */
+export interface Subject {
+  snapshot: JobSnapshot
+  agent: AnyAgent | undefined
+}
+
+/** Why a job does not move. */
+export interface Owed extends Subject {
+  reason: Reason
 }
 
 /** Why a job that has not ended is not busy. */
 export interface Rest {
-  waits: Wait[]
-  /** Sentences on what holds up the whole job: it is paused, or over its budget. */
-  held: string[]
+  /** What somebody may do about it. */
+  owed: Owed[]
   /** When the first timer moves it on, in epoch milliseconds. */
   dueAt: number | undefined
   /** The jobs that it waits for. */
@@ -34,17 +26,37 @@ export interface Rest {
 }
 
 /** What a job rests on at `now`; undefined while something is under way or due. */
-export function restOf(agent: AnyAgent | undefined, snapshot: JobSnapshot, now: number): Rest | undefined {
-  const { pending, isHeld, status } = snapshot
+export function restOf(subject: Subject, now: number): Rest | undefined {
+  const { pending, isHeld, status } = subject.snapshot
   if (status !== 'active' || pending.some((each) => isBusy(each, isHeld, now))) return undefined
-  const held = why(snapshot, { unread: 0, isOwned: true }).filter(({ kind }) => kind === 'paused' || kind === 'budget')
   return {
-    waits: waitsOf(agent, snapshot),
-    held: held.map(({ what }) => what),
+    owed: reasonsOf(subject, { unread: 0, isOwned: true }).filter(({ reason }) => bySomebody.has(reason.kind)),
     dueAt: first(pending.flatMap(({ dueAt }) => dueAt ?? [])),
     children: pending.flatMap(({ status: stands, childId }) => (stands === 'awaiting' ? (childId ?? []) : [])),
   }
 }
+
+/** Why a job does not move, by all that is known of it. */
+export function reasonsOf(subject: Subject, around: { unread: number; isOwned: boolean }): Owed[] {
+  const { snapshot, agent } = subject
+  const takes = agent && signalsTaken(agent, snapshot.value)
+  return why(snapshot, { ...around, takes }).map((reason) => ({ ...subject, reason }))
+}
+
+/**
+ * The same of a job that nobody runs, since whoever asks has the data open. A job that waits for somebody needs nobody
+ * to run it meanwhile; one that waits for a timer does.
+ */
+export async function storedReasons(store: JobStore, subject: Subject, now: number): Promise<Owed[]> {
+  const unread = (await store.inbox(subject.snapshot.jobId)).length
+  const rest = restOf(subject, now)
+  return reasonsOf(subject, { unread, isOwned: unread === 0 && rest !== undefined && !isAsleep(rest) })
+}
+
+/** Reasons that neither time nor another job puts an end to. */
+const bySomebody: ReadonlySet<Reason['kind']> = new Set<Reason['kind']>([
+  ...(['paused', 'budget', 'signal', 'approval', 'outcome', 'machine'] as const),
+])
 
 function isBusy({ status, dueAt }: Pending, isHeld: boolean, now: number): boolean {
   if (dueAt !== undefined && dueAt <= now) return true
@@ -59,49 +71,14 @@ function first(times: readonly number[]): number | undefined {
 /** What several jobs rest on that wait for each other. */
 export function together(rests: readonly Rest[]): Rest {
   return {
-    waits: rests.flatMap(({ waits }) => waits),
-    held: rests.flatMap(({ held }) => held),
+    owed: rests.flatMap(({ owed }) => owed),
     dueAt: first(rests.flatMap(({ dueAt }) => dueAt ?? [])),
     children: rests.flatMap(({ children }) => children),
   }
 }
 
-/** Whether a timer alone moves it on. */
-export function isAsleep({ waits, held, dueAt }: Rest): boolean {
-  return waits.length === 0 && held.length === 0 && dueAt !== undefined
-}
-
-/** Whom a job waits for. Without its agent, the events that a hand-written machine takes are not known. */
-export function waitsOf(agent: AnyAgent | undefined, { jobId, pending, value, isHeld }: JobSnapshot): Wait[] {
-  const waits = pending.flatMap((each): Wait[] => {
-    const common = { jobId, effect: each.effect, ...(each.dueAt === undefined ? {} : { dueAt: each.dueAt }) }
-    if (each.status === 'waiting') return [{ ...common, ...signalled(agent, each.signal as string) }]
-    if (each.status === 'approving') return [{ ...common, approval: each.tool ?? each.effect }]
-    return each.status === 'unknown' ? [{ ...common, unknown: true }] : []
-  })
-  const body = isObject(value) ? value['running'] : undefined
-  if (agent?.program === undefined || body === undefined || isHeld) return waits
-  const signals = signalsTaken(agent.program.body, body)
-  return [...waits, ...signals.map((signal) => ({ jobId, ...signalled(agent, signal) }))]
-}
-
-function signalled(agent: AnyAgent | undefined, signal: string) {
-  return { signal, payload: examplePayload(agent?.signals.get(signal)?.payload) }
-}
-
-/** The signals for which a hand-written machine has a transition in a state. */
-export function signalsTaken(machine: AnyStateMachine, value: Json): string[] {
-  const taken = new Set<string>()
-  const visit = (node: StateNode, inner: Json | undefined) => {
-    for (const event of node.ownEvents as string[]) {
-      if (!isReserved(event)) taken.add(event.replace(/^signal\./, ''))
-    }
-    const active = typeof inner === 'string' ? { [inner]: undefined } : isObject(inner) ? inner : {}
-    for (const [name, deeper] of Object.entries(active)) {
-      const child = node.states[name]
-      if (child !== undefined) visit(child as StateNode, deeper)
-    }
-  }
-  visit(machine.root as StateNode, value)
-  return [...taken]
+/** Whether a timer moves it on, and nobody has to. A hand-written machine may take signals beside. */
+export function isAsleep({ owed, dueAt }: Rest): boolean {
+  const isOptional = ({ kind, effect }: Reason) => kind === 'signal' && effect === undefined
+  return dueAt !== undefined && owed.every(({ reason }) => isOptional(reason))
 }

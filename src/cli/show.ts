@@ -4,13 +4,13 @@ import type { Json } from '../base/json.ts'
 import { type EventData, endTypes } from '../event/event.ts'
 import type { JobSnapshot } from '../replay/job-snapshot.ts'
 import { endStatuses, type JobRow, type JobStore } from '../store/store.ts'
-import { type CommonOptions, type Context, ending, lineToType } from './context.ts'
+import { type CommonOptions, type Context, ending } from './context.ts'
 import { withStore } from './data.ts'
 import { exit, UsageError } from './exit-codes.ts'
-import { createdOf, eventsOf, moduleOf, replayOf, rowOf } from './history.ts'
-import { waitsOf } from './rest.ts'
+import { agentOf, createdOf, eventsOf, replayOf, rowOf } from './history.ts'
+import { reasonLines, type Told, told } from './reasons.ts'
+import { storedReasons } from './rest.ts'
 import { cut, jsonText, table, timeText } from './text.ts'
-import { type Answerable, answerable, waitLines } from './waits.ts'
 
 interface ShowOptions extends CommonOptions {
   module?: string
@@ -42,7 +42,7 @@ interface Shown {
   recorded: Recorded
   /** What only a replay tells; undefined where it cannot. */
   snapshot: JobSnapshot | undefined
-  waitsFor: Answerable[]
+  waitsFor: Told[]
 }
 
 async function showJob(context: Context, store: JobStore, id: string, options: ShowOptions): Promise<number> {
@@ -52,17 +52,14 @@ async function showJob(context: Context, store: JobStore, id: string, options: S
   const isOver = endStatuses.has(row.status)
   // A machine that has ended can say no more than its history, so its module is not needed.
   const snapshot = isOver && created.machine !== undefined ? undefined : await replayed(context, store, id, options)
-  const agent = isOver ? undefined : await agentOf(context, created, options)
-  const waits = isOver || snapshot === undefined ? [] : waitsOf(agent, snapshot)
-  const shown = { row, created, recorded, snapshot, waitsFor: answerable(context, options, waits) }
+  const agent = isOver ? undefined : await agentOf(context.io, created, options.module)
+  const reasons = snapshot === undefined ? [] : await storedReasons(store, { snapshot, agent }, Date.now())
+  const movable = reasons.filter(({ reason }) => reason.moves.length > 0)
+  const telling = { context, options, store, jobId: id, module: options.module ?? created.source }
+  const shown = { row, created, recorded, snapshot, waitsFor: movable.map((owed) => told(telling, owed)) }
   const { output } = context
   if (output.json) await output.value(jsonOf(shown))
-  else await output.lines(...table(rowsOf(shown)))
-  if (snapshot !== undefined) await output.lines(...(await waitLines(store, snapshot, shown.waitsFor)))
-  for (const { effect, childId } of snapshot?.pending ?? []) {
-    if (childId === undefined) continue
-    await output.lines(`${effect} waits for job ${childId}.`, `  ${lineToType(context, options, 'show', childId)}`)
-  }
+  else await output.lines(...table(rowsOf(shown)), ...(await reasonLines(telling, movable)))
   return exit.done
 }
 
@@ -76,14 +73,6 @@ async function replayed(context: Context, store: JobStore, id: string, { module 
     context.output.note(error.message)
   }
   return undefined
-}
-
-/** Knows the form of the signals; the line to type is only less helpful without it. */
-async function agentOf({ io }: Context, created: EventData<'job.created'>, { module }: ShowOptions) {
-  return moduleOf(io, created, module).then(
-    ({ agent }) => agent,
-    () => undefined,
-  )
 }
 
 async function recordedOf(store: JobStore, id: string): Promise<Recorded> {

@@ -1,13 +1,13 @@
 import type { Command } from 'commander'
 import { AetherisError } from '../base/error.ts'
-import { openRuntime, type Runtime } from '../runtime/runtime.ts'
+import { newId, systemRandom } from '../base/random.ts'
+import { checkSignal } from '../runtime/admission.ts'
 import { endStatuses, type JobStore } from '../store/store.ts'
 import { type CommonOptions, type Context, ending, lineToType } from './context.ts'
 import { withStore } from './data.ts'
 import { exit } from './exit-codes.ts'
 import { createdOf, moduleOf, rowOf } from './history.ts'
 import { moveOn } from './move-on.ts'
-import { onlyJob } from './only-job.ts'
 import { readJson } from './read-json.ts'
 
 interface SignalOptions extends CommonOptions {
@@ -44,16 +44,17 @@ async function send(context: Context, store: JobStore, { id, name, payload, opti
   if (endStatuses.has(status)) {
     throw new AetherisError('JOB_SETTLED', `Job "${id}" is ${status} and takes no more signals.`, { jobId: id })
   }
-  const { allAgents: agents, path } = await moduleOf(context.io, await createdOf(store, id), options.module)
-  const deliver = async (runtime: Runtime) => {
-    const job = await runtime.job(id)
-    await job.signal(name, payload)
-    return job
+  const { agent, allAgents: agents, path } = await moduleOf(context.io, await createdOf(store, id), options.module)
+  if (options.wait) {
+    return moveOn(context, { store, jobId: id, agents, module: path, options, wait: true }, async (runtime) => {
+      const job = await runtime.job(id)
+      await job.signal(name, payload)
+      return job
+    })
   }
-  if (options.wait) return moveOn(context, { store, jobId: id, agents, module: path, options, wait: true }, deliver)
-  // A runtime that takes up no job: the signal stays in the inbox.
-  await using runtime = await openRuntime({ store: onlyJob(store, undefined), agents })
-  await deliver(runtime)
+  const at = Date.now()
+  const body = { name, payload: checkSignal(agent, name, payload) }
+  await store.send({ jobId: id, id: newId(at, systemRandom), at, kind: 'signal', body })
   const resume = lineToType(context, options, 'run', path, '--id', id)
   if (context.output.json) await context.output.value({ id, signal: name, resume })
   await context.output.lines(`Left "${name}" for ${id}. Go on with:`, `  ${resume}`)

@@ -6,6 +6,7 @@ import { deepFreeze, isObject, type Json, toJson } from '../base/json.ts'
 import type { Compensation, Results } from '../graph/result.ts'
 import { collectActions } from './deferred.ts'
 import { contextOf, findUnkept, withErrorData } from './kept.ts'
+import { carryParts } from './parts.ts'
 import { pure } from './purity.ts'
 import { actorAt, collectRequest, collectRequests, type Request } from './requests.ts'
 import { eventTypeOf } from './signal-event.ts'
@@ -92,13 +93,21 @@ export class JobActor {
     return next
   }
 
-  /** The same job, whose body begins anew as `program`, on what is kept of the old one. */
-  rerun(program: Program, kept: { results: Results; undo: readonly Compensation[] }): JobActor {
-    const { children, ...state } = this.persist() as { children: Record<string, Json> }
-    const { body: _, ...others } = children
-    const next = JobActor.restore(program, { ...state, children: others } as Json)
+  /**
+   * The same job, whose body begins anew as `program`, on what is kept of the old one. A part that is under way goes on
+   * where it is, if its node is one that `goesOn` names.
+   */
+  rerun(
+    program: Program,
+    kept: { results: Results; undo: readonly Compensation[] },
+    goesOn: (node: string) => boolean,
+  ): JobActor {
+    const before = this.persist() as { children: Record<string, Json> }
+    const { body: _, ...others } = before.children
+    const next = JobActor.restore(program, { ...before, children: others } as Json)
     next.control({ type: 'job.rerun', ...kept })
-    return next
+    const carried = carryParts(before, next.persist(), goesOn)
+    return carried === undefined ? next : JobActor.restore(program, carried)
   }
 
   /** Tells a pending effect its outcome. */

@@ -3,7 +3,7 @@ import { inert } from '../../machines/inert.ts'
 import { type LoopContext, type LoopInput, loopOf } from '../../machines/loop.ts'
 import { type MapInput, mapMachine } from '../../machines/map.ts'
 import type { Halt, PlanOutcome, Stopped } from '../../machines/outcome.ts'
-import { AetherisError, type ErrorData } from '../base/error.ts'
+import { AetherisError, type ErrorData, toErrorData } from '../base/error.ts'
 import type { Json } from '../base/json.ts'
 import { limits } from '../base/limits.ts'
 import { holds } from '../graph/condition.ts'
@@ -246,25 +246,24 @@ function loopRequest({ start, max, onMax }: NodeOf<'loop'>, scope: Scope): LoopI
 }
 
 function mapRequest(node: NodeOf<'map'>, scope: Scope): MapInput {
+  const { concurrency = 10, onItemFailure, compensate } = node
+  const options = { concurrency, collect: onItemFailure === 'collect', undoable: compensate !== undefined }
   const items = resolve(node.over, scope)
+  const error = listError(node.id, items)
+  if (error !== undefined) return { ...options, items: [], error: toErrorData(error) }
+  return { ...options, items: (items as Json[]).map((item, index) => callRequest(node, { ...scope, item, index })) }
+}
+
+/** Why there is nothing to go over; thrown, it would end the whole plan where it is. */
+function listError(id: string, items: Json | undefined): AetherisError | undefined {
   if (!Array.isArray(items)) {
-    throw new AetherisError(
-      'INPUT_INVALID',
-      `The map node "${node.id}" needs a list to go over; its "over" gave ${items === undefined ? 'nothing' : `a ${typeof items}`}.`,
-    )
+    const gave = items === undefined ? 'nothing' : items === null ? 'null' : `this ${typeof items}`
+    const message = `The map node "${id}" needs a list to go over; its "over" gave ${gave}.`
+    return new AetherisError('INPUT_INVALID', message)
   }
-  if (items.length > limits.mapItemsMax) {
-    throw new AetherisError(
-      'LIMIT_EXCEEDED',
-      `The map node "${node.id}" has ${items.length} items; ${limits.mapItemsMax} are allowed.`,
-    )
-  }
-  return {
-    concurrency: node.concurrency ?? 10,
-    collect: node.onItemFailure === 'collect',
-    undoable: node.compensate !== undefined,
-    items: items.map((item, index) => callRequest(node, { ...scope, item, index })),
-  }
+  if (items.length <= limits.mapItemsMax) return undefined
+  const message = `The map node "${id}" has ${items.length} items; ${limits.mapItemsMax} are allowed.`
+  return new AetherisError('LIMIT_EXCEEDED', message)
 }
 
 const cacheMax = 200

@@ -1,7 +1,7 @@
 import type { MapOutcome } from '../../machines/map.ts'
 import type { EndedError, PartOutcome } from '../../machines/outcome.ts'
 import { toErrorData } from '../base/error.ts'
-import type { Json } from '../base/json.ts'
+import { isObject, type Json } from '../base/json.ts'
 import type { Body, Node, NodeOf, Scope } from '../graph/graph.ts'
 import type { Compensation, NodeResult } from '../graph/result.ts'
 import { resolve } from '../graph/template.ts'
@@ -49,7 +49,8 @@ function itemsToUndo(node: NodeOf<'map'>, { output, order }: MapOutcome, scope: 
   const { compensate } = node
   if (compensate === undefined) return []
   const items = resolve(node.over, scope) as Json[]
-  const gave = (result: Json) => (node.onItemFailure === 'collect' ? (result as { output: Json }).output : result)
+  // Of what only may have happened there is no result.
+  const gave = (result: Json) => (isObject(result) && node.onItemFailure === 'collect' ? result['output'] : result)
   return order.toReversed().map((index) => {
     const undoing = gave(output[index] as Json)
     const input = resolve(compensate.input, { ...scope, item: items[index] as Json, index, undoing }) ?? null

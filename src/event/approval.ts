@@ -23,9 +23,33 @@ export const approvalSchema = z.strictObject({
 })
 export type ApprovalPolicy = z.infer<typeof approvalSchema>
 
+/** Tells whoever writes a policy what in it would never come to anything. */
+export function checkPolicy(
+  { options, timeoutMs, onTimeout, escalate }: ApprovalPolicy,
+  context: z.RefinementCtx,
+): void {
+  const refuse = (path: string[], message: string) =>
+    context.addIssue({ code: 'custom', path, message, params: { code: 'out_of_range' } })
+  if (options !== undefined && Object.keys(options).length === 0)
+    refuse(['options'], 'Without an option nobody can answer; name one, or leave this out.')
+  if (onTimeout !== undefined && timeoutMs === undefined)
+    refuse(['onTimeout'], 'Without a timeoutMs the time is never over; give one, or take this out.')
+  if (escalate !== undefined && timeoutMs !== undefined && escalate.afterMs >= timeoutMs)
+    refuse(['escalate', 'afterMs'], 'The time of the approval is over by then; this must be less than its timeoutMs.')
+}
+
+/** A policy as it is written in a plan or an agent; a history keeps what it holds. */
+export const policySchema = approvalSchema.superRefine(checkPolicy)
+
 const defaultOptions: Readonly<Record<string, Verdict>> = { approve: 'approve', deny: 'deny' }
 
 /** What can be answered, with the verdict that each option is. */
 export function optionsOf({ options }: ApprovalPolicy): Readonly<Record<string, Verdict>> {
   return options ?? defaultOptions
+}
+
+/** The verdict that an option is; undefined where it cannot be answered. */
+export function verdictOf(policy: ApprovalPolicy, option: string): Verdict | undefined {
+  const options = optionsOf(policy)
+  return Object.hasOwn(options, option) ? options[option] : undefined
 }

@@ -73,7 +73,7 @@ export interface WaitOptions<W = When | undefined, T = number | undefined> exten
 export interface SpawnOptions<W = When | undefined, F = OnFailure | undefined, O = unknown>
   extends NodeOptions<W>,
     FailureOptions<F> {
-  /** What becomes of a child that still runs when its parent ends. Default `cancel`; of a detached one `abandon`. */
+  /** What becomes of a child that still runs when its parent ends. Default `cancel`; a detached one is abandoned. */
   onParentEnd?: 'cancel' | 'terminate' | 'abandon'
   compensate?: (output: Ref<O>) => Undo
 }

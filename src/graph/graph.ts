@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { Issue } from '../base/error.ts'
 import type { Json } from '../base/json.ts'
 import { limits } from '../base/limits.ts'
-import { approvalSchema } from '../event/approval.ts'
+import { policySchema } from '../event/approval.ts'
 import { conditionIssues } from './condition.ts'
 import { templateIssues } from './template.ts'
 
@@ -98,7 +98,7 @@ const calling = {
   retry: retrySchema.optional(),
   /** Time for one attempt. */
   timeoutMs: spanMs.optional(),
-  approval: approvalSchema.optional(),
+  approval: policySchema.optional(),
   ...failing,
 }
 
@@ -126,7 +126,7 @@ export const nodeSchema = z.discriminatedUnion('kind', [
     input: template,
     /** The node completes with the child's id as soon as the child exists. Default: with its output. */
     detach: z.boolean().optional(),
-    /** What becomes of a child that still runs when its parent ends. Default `cancel`; of a detached one `abandon`. */
+    /** What becomes of a child that still runs when its parent ends. Default `cancel`; a detached one is abandoned. */
     onParentEnd: z.enum(['cancel', 'terminate', 'abandon']).optional(),
     ...failing,
   }),

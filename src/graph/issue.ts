@@ -28,6 +28,7 @@ export type PlanIssueCode =
   | 'form_out_of_place'
   | 'too_many_loops'
   | 'settled_id'
+  | 'contradiction'
   | 'foreign_reference'
   | 'plan_closed'
 

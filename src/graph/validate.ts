@@ -124,7 +124,13 @@ class Checker {
     }
     if (node.kind === 'call' || node.kind === 'map') check('unknown_tool', 'tool', 'tool', node.tool, tools)
     if (node.kind === 'wait') check('unknown_signal', 'signal', 'signal', node.signal, signals)
-    if (node.kind === 'spawn') check('unknown_agent', 'agent', 'agent', node.agent, agents)
+    if (node.kind === 'spawn') {
+      check('unknown_agent', 'agent', 'agent', node.agent, agents)
+      if (node.detach === true && (node.onParentEnd ?? 'abandon') !== 'abandon') {
+        const message = 'A detached job is not waited for, so it outlives its parent; take out detach or onParentEnd.'
+        issues.push(problem('contradiction', [...at, 'onParentEnd'], message))
+      }
+    }
     if ('compensate' in node && node.compensate !== undefined && !tools.has(node.compensate.tool)) {
       const message = unknownName('tool', node.compensate.tool, tools)
       issues.push(problem('unknown_tool', [...at, 'compensate', 'tool'], message))

@@ -52,6 +52,8 @@ export interface Effect {
   isHalted?: boolean
   /** Declared when it was started. */
   class?: EffectClass
+  /** An idempotent call, an attempt of which may have taken effect without a word of it. */
+  isUncertain?: boolean
   /** The tool can be asked how a call ended. */
   reconciles?: boolean
   /** It was asked, and could not say. */
@@ -119,12 +121,23 @@ export interface BufferedSignal {
   seq: number
 }
 
+/** The node of a plan that asks for an effect: `read` for `read/17`, `pay` for `pay#2`. */
+export function nodeOf(effect: string): string {
+  return effect.split(/[/#]/)[0] as string
+}
+
 /** Effects that something is still being done about, or that may have done something. */
 const engaged: ReadonlySet<EffectStatus> = new Set<EffectStatus>(['started', 'unknown', 'awaiting', 'answered'])
 
 /** Whether ending the part of the plan that asked for an effect has to wait for it. */
 export function isEngaged({ status }: Effect): boolean {
   return engaged.has(status)
+}
+
+/** Whether a call that nobody waits for any more may have taken effect all the same. */
+export function mayHaveHappened({ kind, status, class: effectClass, isUncertain = false }: Effect): boolean {
+  if (kind !== 'call' || effectClass === 'read') return false
+  return isUncertain || status === 'started' || status === 'interrupted'
 }
 
 const performed: ReadonlySet<EffectKind> = new Set<EffectKind>(['call', 'promise', 'spawn', 'plan'])

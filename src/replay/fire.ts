@@ -34,7 +34,7 @@ function passDeadline(state: FoldState, effect: Effect, at: number): void {
   if (status === 'started' && effect.class === 'once') {
     return state.announce({ type: 'node.outcome_unknown', data: { effect: id, attempt, reason: 'timeout' } })
   }
-  if (status === 'awaiting') state.orphans.add(effect)
+  state.orphans.add(effect)
   state.pending.change(id, at, { status: 'answered' })
   const { deadlineMs } = input as { deadlineMs?: number }
   const message = `The node took longer than ${deadlineMs} ms with all its attempts.`
@@ -54,12 +54,8 @@ function endGrace(state: FoldState): void {
   if (!state.live.isPlan) return state.live.control({ type: 'job.kill' })
   for (const effect of state.pending.effects.values()) {
     if (!effect.isHalted || effect.status === 'answered') continue
-    const { id, attempt } = effect
-    if (effect.status === 'awaiting') state.orphans.add(effect)
-    if (effect.status === 'started' && effect.class === 'once') {
-      state.announce({ type: 'node.outcome_unknown', data: { effect: id, attempt, reason: 'cancelled' } })
-    }
-    state.announce({ type: 'node.cancelled', data: { effect: id, attempt } })
+    state.orphans.add(effect)
+    state.callOff(effect, 'cancelled')
   }
 }
 

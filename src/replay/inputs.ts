@@ -5,7 +5,7 @@ import type { EventData, NewEvent } from '../event/event.ts'
 import type { TaskGraph } from '../graph/graph.ts'
 import type { Effect } from './effect.ts'
 import { fire } from './fire.ts'
-import { keptAfter, keptForRevision, remaining } from './rerun.ts'
+import { type Kept, keptAfter, keptForRevision, remaining, sameIn } from './rerun.ts'
 import type { FoldState } from './state.ts'
 
 /** What inputs do: they move the machine, or the life around it. */
@@ -103,16 +103,16 @@ function adopt(state: FoldState, { graph, hash }: EventData<'plan.adopted'>): vo
 /** The next plan: the body goes on with what has settled, and what is under way for the same nodes goes on as well. */
 function revise(state: FoldState, { graph, hash }: EventData<'plan.revised'>): void {
   const isBetween = state.live.phase === 'planning'
-  const kept = isBetween ? undefined : keptForRevision(state.graph as TaskGraph, state.live)
+  const before = state.graph as TaskGraph
+  const kept = isBetween ? undefined : keptForRevision(before, state.live)
   const plan = setPlan(state, graph as unknown as TaskGraph)
-  const program = state.programs.ofPlan(plan, hash)
   if (kept === undefined) {
-    state.actor = state.live.adopt(program)
+    state.actor = state.live.adopt(state.programs.ofPlan(plan, hash))
     return
   }
   state.live.settle(plannerPath, { type: 'aetheris.done', output: null })
-  state.actor = state.live.rerun(program, kept)
-  state.pending.rebind(state.actor.requests())
+  // Some of its nodes may have settled since the planner was asked.
+  rerun(state, kept, remaining(plan, kept.results, hash), sameIn(before, plan))
 }
 
 function setPlan(state: FoldState, graph: TaskGraph): TaskGraph {
@@ -126,10 +126,19 @@ function setPlan(state: FoldState, graph: TaskGraph): TaskGraph {
 function restart(state: FoldState, node: string): void {
   const graph = state.graph as TaskGraph
   const kept = keptAfter(graph, state.live, node)
-  const rest = remaining(graph, kept.results)
-  state.undecided = decidable(rest.graph)
   state.isEnded = false
-  state.actor = state.live.rerun(state.programs.ofPlan(rest.graph, rest.hash), kept)
+  // What comes after the node waits for it again; all else has begun with the same.
+  rerun(state, kept, remaining(graph, kept.results), () => true)
+}
+
+function rerun(
+  state: FoldState,
+  kept: Kept,
+  { graph, hash }: ReturnType<typeof remaining>,
+  goesOn: (node: string) => boolean,
+): void {
+  state.undecided = decidable(graph)
+  state.actor = state.live.rerun(state.programs.ofPlan(graph, hash), kept, goesOn)
   state.pending.rebind(state.actor.requests())
 }
 
@@ -145,8 +154,8 @@ function complete(state: FoldState, { effect, output }: EventData<'node.complete
 }
 
 function cancelEffect(state: FoldState, id: string): void {
-  const { status, class: effectClass } = state.pending.effects.get(id) as Effect
-  const ended: EndedError['ended'] = status === 'unknown' && effectClass === 'once' ? 'unknown' : 'cancelled'
+  const { status } = state.pending.effects.get(id) as Effect
+  const ended: EndedError['ended'] = status === 'unknown' ? 'unknown' : 'cancelled'
   const error: EndedError = { name: 'AetherisError', code: 'JOB_CANCELLED', message: 'The job was ending.', ended }
   state.settle(id, { type: 'aetheris.error', error })
 }

@@ -5,7 +5,15 @@ import type { PlanContext } from '../compile/hydrate.ts'
 import type { Budget, Usage } from '../event/budget.ts'
 import type { TaskGraph } from '../graph/graph.ts'
 import type { NodeResult, Results } from '../graph/result.ts'
-import type { Approval, Effect, EffectKind, EffectStatus, WaitInput } from './effect.ts'
+import {
+  type Approval,
+  type Effect,
+  type EffectKind,
+  type EffectStatus,
+  nodeOf,
+  type SpawnInput,
+  type WaitInput,
+} from './effect.ts'
 import type { Execution } from './execution.ts'
 import type { Held } from './state.ts'
 
@@ -31,6 +39,8 @@ export interface Pending {
   progress?: Json
   /** The job that it waits for. */
   childId?: string
+  /** It only starts a job, and does not wait for it. */
+  isDetached?: true
 }
 
 /** Where a node of a plan stands. */
@@ -131,6 +141,12 @@ export class JobSnapshot<Output = unknown> {
     return nodesOf(this.#graph, this.results, this.pending)
   }
 
+  /** Where a node of the plan stands; undefined where there is no such node. */
+  nodeStatus(node: string): NodeStatus | undefined {
+    const { nodes } = this
+    return Object.hasOwn(nodes, node) ? nodes[node] : undefined
+  }
+
   /** How each node of the job's plans has ended that has. */
   get results(): Results {
     return this.#graph === undefined ? {} : (this.context as PlanContext).nodes
@@ -142,8 +158,8 @@ export class JobSnapshot<Output = unknown> {
    */
   matches(path: string): boolean {
     const [first = '', ...rest] = path.split('.')
-    const { nodes } = this
-    if (first in nodes && rest.length <= 1) return rest.length === 0 || nodes[first] === rest[0]
+    const status = this.nodeStatus(first)
+    if (status !== undefined && rest.length <= 1) return rest.length === 0 || status === rest[0]
     const body = isObject(this.value) ? Object.values(this.value)[0] : undefined
     return isIn(this.value, path.split('.')) || (body !== undefined && isIn(body, path.split('.')))
   }
@@ -159,7 +175,7 @@ function isIn(value: Json, path: string[]): boolean {
   const [first, ...rest] = path
   if (first === undefined) return true
   if (typeof value === 'string') return value === first && rest.length === 0
-  return isObject(value) && first in value && isIn(value[first] as Json, rest)
+  return isObject(value) && Object.hasOwn(value, first) && isIn(value[first] as Json, rest)
 }
 
 function pendingOf(execution: Execution): Pending[] {
@@ -181,6 +197,7 @@ function pendingOfEffect(effect: Effect, dueAt: number | undefined): Pending {
     ...(approval === undefined ? {} : { approval }),
     ...(progress === undefined ? {} : { progress }),
     ...(childId === undefined ? {} : { childId }),
+    ...(kind === 'spawn' && (input as SpawnInput).detach ? { isDetached: true as const } : {}),
   }
 }
 
@@ -192,7 +209,7 @@ function nodesOf(
   if (graph === undefined) return {}
   const active = new Map<string, EffectStatus>()
   // A node of several parts stands where the last of them does.
-  for (const { effect, status } of pending) active.set(effect.split(/[/#]/)[0] as string, status)
+  for (const { effect, status } of pending) active.set(nodeOf(effect), status)
   const nodes: Record<string, NodeStatus> = {}
   for (const { id } of graph.nodes) {
     const status = active.get(id)

@@ -30,7 +30,7 @@ export function applyNote(state: FoldState, event: NewEvent): void {
     case 'node.progressed':
       return pending.change(event.data.effect, at, { progress: event.data.progress })
     case 'node.retried':
-      return retried(event.data.effect, at, event.data.delayMs, state)
+      return retried(event.data, at, state)
     case 'node.outcome_unknown':
       return pending.change(event.data.effect, at, { status: 'unknown', isReconciled: false })
     case 'node.reconciled':
@@ -41,7 +41,7 @@ export function applyNote(state: FoldState, event: NewEvent): void {
     case 'node.waiting':
       return pending.change(event.data.effect, at, { status: 'waiting', cause: seq })
     case 'child.spawned':
-      return pending.change(event.data.effect, at, { status: 'awaiting', childId: event.data.jobId, cause: seq })
+      return spawned(event.data, at, state)
     case 'approval.requested':
       return requested(event.data, at, state)
     case 'approval.escalated':
@@ -58,6 +58,17 @@ export function applyNote(state: FoldState, event: NewEvent): void {
   }
 }
 
+function spawned(
+  { effect: id, jobId }: EventData<'child.spawned'>,
+  at: number,
+  { pending, orphans, seq }: FoldState,
+): void {
+  pending.change(id, at, { status: 'awaiting', childId: jobId, cause: seq })
+  const effect = pending.effects.get(id)
+  // It was not there yet when it was told that it is not needed.
+  if (effect?.isHalted) orphans.add(effect)
+}
+
 function rejected(
   { effect: id, answer, issues }: EventData<'plan.rejected'>,
   at: number,
@@ -67,10 +78,11 @@ function rejected(
   pending.change(id, at, { status: 'ready', again: 'rejected', rejected: [...before, { answer, issues }] })
 }
 
-function retried(id: string, at: number, delayMs: number, state: FoldState): void {
+function retried({ effect: id, error, delayMs }: EventData<'node.retried'>, at: number, state: FoldState): void {
   const { pending } = state
-  const effect = pending.effects.get(id) as Effect
-  pending.change(id, at, { status: 'backoff', failures: effect.failures + 1 })
+  const { failures, class: effectClass, isUncertain = false } = pending.effects.get(id) as Effect
+  const isOpen = effectClass === 'idempotent' && (error.code === 'TOOL_TIMEOUT' || error.name === 'OutcomeUnknownError')
+  pending.change(id, at, { status: 'backoff', failures: failures + 1, isUncertain: isUncertain || isOpen })
   state.arm(id, 'retry', at + delayMs)
 }
 
@@ -134,7 +146,9 @@ function interrupted(at: number, state: FoldState): void {
     // A call that goes on elsewhere has lost nothing: whoever takes over asks for it.
     if (effect.class === 'once' && effect.task === undefined)
       state.announce({ type: 'node.outcome_unknown', data: { effect: id, attempt, reason: 'crash' } })
-    else if (effect.isHalted) state.announce({ type: 'node.cancelled', data: { effect: id, attempt } })
-    else pending.change(id, at, { status: 'interrupted', cause: seq })
+    else if (effect.isHalted) {
+      state.orphans.add(effect)
+      state.callOff(effect, 'crash')
+    } else pending.change(id, at, { status: 'interrupted', isUncertain: effect.class !== 'read', cause: seq })
   }
 }

@@ -37,7 +37,7 @@ function withdraw(state: FoldState, effect: Effect): void {
   const { id, status } = effect
   state.queue = state.queue.filter(({ body }) => !('effect' in body.data && body.data.effect === id))
   state.signals.giveBack(id)
-  if (status === 'awaiting') state.orphans.add(effect)
+  state.orphans.add(effect)
   if (status === 'requested') state.pending.forget(id)
   else if (state.live.end === undefined) state.announce({ type: 'node.withdrawn', data: { effect: id } })
 }
@@ -47,13 +47,13 @@ function halt(state: FoldState, request: Request, at: number): void {
   const { pending } = state
   const effect = pending.effectOf(request)
   if (effect === undefined || effect.isHalted) return
-  const { id, attempt } = effect
+  const { id } = effect
   const outlives = effect.kind === 'spawn' && (effect.input as SpawnInput).onParentEnd === 'abandon'
-  if (effect.status === 'awaiting') state.orphans.add(effect)
+  state.orphans.add(effect)
   pending.clearTimers(id)
   if (isEngaged(effect) && !outlives) return pending.change(id, at, { isHalted: true })
+  state.callOff(effect, 'crash')
   pending.change(id, at, { isHalted: true, status: 'answered' })
-  state.announce({ type: 'node.cancelled', data: { effect: id, attempt } })
 }
 
 /** Bounds how long a job that is ending waits for what is under way. */

@@ -11,8 +11,9 @@ export interface Orphan {
 export class Orphans {
   private found: Orphan[] = []
 
-  /** A child that is to outlive its parent is none. */
-  add({ id, input }: Effect): void {
+  /** The job that an effect has started, or may have. One that is to outlive its parent is no orphan. */
+  add({ id, kind, attempt, input }: Effect): void {
+    if (kind !== 'spawn' || attempt === 0) return
     const { onParentEnd } = input as SpawnInput
     if (onParentEnd !== 'abandon') this.found.push({ effect: id, command: onParentEnd })
   }

@@ -101,8 +101,7 @@ export class Pending {
       timers: [...this.timers.values()],
       // What an effect is given is read off its actor again, unless that has gone before the event that says so.
       effects: [...this.effects.values()].map(
-        ({ input, logic: _, ...effect }): KeptEffect =>
-          asked.has(effect.id) ? effect : { ...effect, gone: effect.kind === 'wait' ? input : null },
+        ({ input, logic: _, ...effect }): KeptEffect => (asked.has(effect.id) ? effect : { ...effect, gone: input }),
       ),
     }
   }

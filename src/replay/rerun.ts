@@ -1,4 +1,4 @@
-import { digest, type Json } from '../base/json.ts'
+import { canonical, digest, type Json } from '../base/json.ts'
 import type { JobActor } from '../compile/actor.ts'
 import { type PlanContext, scopeOf } from '../compile/hydrate.ts'
 import { compensationsOf } from '../compile/settle.ts'
@@ -50,6 +50,13 @@ export function remaining(graph: TaskGraph, results: Results, hash?: string): { 
   if (nodes.length === graph.nodes.length && hash !== undefined) return { graph, hash }
   const rest = { ...graph, nodes }
   return { graph: rest, hash: digest(rest as unknown as Json) }
+}
+
+/** Tells nodes that are the same in two plans. */
+export function sameIn(one: TaskGraph, other: TaskGraph): (node: string) => boolean {
+  const textOf = (graph: TaskGraph, node: string) =>
+    canonical((graph.nodes.find(({ id }) => id === node) ?? null) as unknown as Json)
+  return (node) => textOf(one, node) === textOf(other, node)
 }
 
 function withoutRepeats(list: readonly Compensation[]): Compensation[] {

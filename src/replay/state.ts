@@ -4,7 +4,7 @@ import { JobActor, type Program } from '../compile/actor.ts'
 import type { Budget, BudgetLimit, Usage } from '../event/budget.ts'
 import type { EventBody, EventData } from '../event/event.ts'
 import type { TaskGraph } from '../graph/graph.ts'
-import type { CallInput, Effect, SpawnInput, Timer } from './effect.ts'
+import { type CallInput, type Effect, mayHaveHappened, type SpawnInput, type Timer } from './effect.ts'
 import { Orphans } from './orphans.ts'
 import { Pending, type PersistedPending } from './pending.ts'
 import { remaining } from './rerun.ts'
@@ -91,6 +91,13 @@ export class FoldState {
     return this.programs.recorded(this.created?.agent ?? '', input as CallInput)
   }
 
+  /** Ends an effect that is not waited for. What may have happened is unknown then, so that it is undone. */
+  callOff(effect: Effect, reason: 'crash' | 'cancelled'): void {
+    const { id, attempt } = effect
+    if (mayHaveHappened(effect)) this.announce({ type: 'node.outcome_unknown', data: { effect: id, attempt, reason } })
+    this.announce({ type: 'node.cancelled', data: { effect: id, attempt } })
+  }
+
   settle(id: string, outcome: Parameters<JobActor['settle']>[1]): void {
     const effect = this.pending.effects.get(id)
     assert(effect !== undefined, `there is no pending effect ${id}`)
@@ -98,12 +105,11 @@ export class FoldState {
     this.live.settle(effect.path, outcome)
   }
 
-  /** Nothing is left to be done for the job. */
+  /** Nothing is left to be done for the job. Signals that nobody has taken stay: it may be restarted. */
   close(): void {
     this.isEnded = true
-    for (const effect of this.pending.effects.values()) if (effect.kind === 'spawn') this.orphans.add(effect)
+    for (const effect of this.pending.effects.values()) this.orphans.add(effect)
     this.pending.clear()
-    this.signals = new Signals()
     this.queue = []
   }
 

@@ -18,6 +18,7 @@ export interface Reason {
     | 'call'
     | 'child'
     | 'planner'
+    | 'machine'
   /** The effect that is concerned. */
   effect?: string
   /** A sentence. */
@@ -38,20 +39,27 @@ export interface Surroundings {
   unread: number
   /** Somebody runs the job: its owner is alive. */
   isOwned: boolean
+  /** Signals that its hand-written machine takes where it stands; undefined where that is not known. */
+  takes: readonly string[] | undefined
 }
 
 /** Every reason, the ones that hold up all others first. Never empty: a job that moves has a call under way. */
-export function why(job: JobSnapshot, { unread, isOwned }: Surroundings): Reason[] {
+export function why(job: JobSnapshot, around: Surroundings): Reason[] {
+  const { unread, isOwned, takes } = around
   if (job.status !== 'active') return [ended(job)]
-  const reasons = [...heldUp(job), ...job.pending.map((pending) => reasonOf(pending, job))]
-  if (unread > 0) reasons.push(unreadMessages(unread))
-  if (!isOwned) reasons.unshift(unowned())
-  return reasons.length > 0 ? reasons : [unowned()]
+  const reasons = [...heldUp(job), ...job.pending.map((pending) => reasonOf(pending, job, around))]
+  for (const signal of takes ?? []) reasons.push({ kind: 'signal', ...taking(signal) })
+  if (unread > 0) reasons.push(unreadMessages(unread, isOwned))
+  if (reasons.length === 0 && job.graph === undefined) reasons.push(stuck(takes))
+  if (!isOwned || reasons.length === 0) reasons.unshift(unowned())
+  return reasons
 }
 
-function ended({ phase, error }: JobSnapshot): Reason {
-  const because = error === undefined ? '' : `: ${error.message}`
-  return { kind: 'ended', what: `The job is ${phase}${because}.`, owes: 'nobody', moves: [] }
+function ended({ phase, error, nodes, wasUndone }: JobSnapshot): Reason {
+  const because = error === undefined ? '' : `: ${error.message.replace(/\.$/, '')}`
+  const failed = phase === 'failed' && !wasUndone ? Object.keys(nodes).filter((node) => nodes[node] === 'failed') : []
+  const moves = failed.map((node) => `retry ${node}`)
+  return { kind: 'ended', what: `The job is ${phase}${because}.`, owes: 'nobody', moves }
 }
 
 function unowned(): Reason {
@@ -59,9 +67,17 @@ function unowned(): Reason {
   return { kind: 'owner', what, owes: 'whoever starts the runtime', moves: ['run'] }
 }
 
-function unreadMessages(unread: number): Reason {
-  const what = `${unread} message${unread === 1 ? '' : 's'} in its inbox have not been taken yet.`
-  return { kind: 'message', what, owes: 'whoever runs the job', moves: ['run'] }
+/** A hand-written machine that is in a state which nothing leaves. */
+function stuck(takes: Surroundings['takes']): Reason {
+  const known = 'Its machine takes no signal in this state, and no timer runs.'
+  const unknown = 'Its machine waits in this state; for what is not known without its module.'
+  const moves = ['cancel', 'terminate']
+  return { kind: 'machine', what: takes === undefined ? unknown : known, owes: 'somebody', moves }
+}
+
+function unreadMessages(unread: number, isOwned: boolean): Reason {
+  const what = unread === 1 ? 'A message in its inbox is unread.' : `${unread} messages in its inbox are unread.`
+  return { kind: 'message', what, owes: 'whoever runs the job', moves: isOwned ? ['run'] : [] }
 }
 
 function heldUp({ held, isHeld, isFailing, phase }: JobSnapshot): Reason[] {
@@ -77,14 +93,14 @@ function heldUp({ held, isHeld, isFailing, phase }: JobSnapshot): Reason[] {
     const moves = [`resume --budget ${held.limit}=NUMBER`, 'cancel']
     reasons.push({ kind: 'budget', what, owes: 'somebody', ...since, moves })
   }
-  if (isFailing || phase === 'cancelling') {
-    const what = isFailing ? 'A node has failed; what is under way may end.' : `Being cancelled${who}${because}.`
-    reasons.push({ kind: 'cancelling', what, owes: 'what is under way', ...since, moves: ['terminate'] })
-  }
+  const ending = { kind: 'cancelling' as const, owes: 'what is under way', ...since, moves: ['terminate'] }
+  if (isFailing) reasons.push({ ...ending, what: 'A node has failed; what is under way may end.' })
+  if (phase === 'cancelling') reasons.push({ ...ending, what: `Being cancelled${who}${because}.` })
+  if (phase === 'compensating') reasons.push({ ...ending, what: 'What it has done is being undone.' })
   return reasons
 }
 
-function reasonOf(pending: Pending, job: JobSnapshot): Reason {
+function reasonOf(pending: Pending, job: JobSnapshot, around: Surroundings): Reason {
   const { effect, since, dueAt } = pending
   const common = { effect, since, ...(dueAt === undefined ? {} : { dueAt }) }
   switch (pending.status) {
@@ -96,7 +112,7 @@ function reasonOf(pending: Pending, job: JobSnapshot): Reason {
     case 'backoff':
       return { ...common, kind: 'retry', ...backingOff(pending) }
     case 'approving':
-      return { ...common, kind: 'approval', ...approving(pending) }
+      return { effect, since, kind: 'approval', ...approving(pending) }
     case 'unknown':
       return { ...common, kind: 'outcome', ...unknown(pending) }
     case 'awaiting': {
@@ -104,12 +120,16 @@ function reasonOf(pending: Pending, job: JobSnapshot): Reason {
       return { ...common, kind: 'child', what, owes: `job ${pending.childId}`, moves: [`why ${pending.childId}`] }
     }
     default:
-      return { ...common, ...underWay(pending, job) }
+      return { ...common, ...underWay(pending, job, around) }
   }
 }
 
 function waitingFor({ effect, signal }: Pending) {
-  const what = `${effect} waits for the signal ${signal}.`
+  return { ...taking(String(signal)), what: `${effect} waits for the signal "${signal}".` }
+}
+
+function taking(signal: string) {
+  const what = `The job takes the signal "${signal}".`
   return { what, owes: 'whoever sends the signal', moves: [`signal ${signal} JSON`] }
 }
 
@@ -118,14 +138,16 @@ function backingOff({ effect, attempt, tool }: Pending) {
   return { what, owes: tool === undefined ? 'the clock' : `the clock, then the tool ${tool}`, moves: [] }
 }
 
-function approving({ effect, approval }: Pending) {
+function approving({ effect, approval, since }: Pending) {
   const { tool = '', policy = {}, escalatedTo = [] } = approval ?? {}
   const names = [...(policy.by ?? []), ...escalatedTo]
   const what = `${effect} needs somebody to agree to a call of ${tool}.`
   const moves = Object.entries(optionsOf(policy)).map(([option, verdict]) =>
     option === verdict ? `${verdict} ${effect}` : `${verdict} ${effect} --option ${option}`,
   )
-  return { what, owes: names.length === 0 ? 'somebody' : names.join(' or '), moves }
+  // Also the timer of an escalation runs, which moves nothing.
+  const until = policy.timeoutMs === undefined ? {} : { dueAt: since + policy.timeoutMs }
+  return { what, owes: names.length === 0 ? 'somebody' : names.join(' or '), moves, ...until }
 }
 
 function unknown({ effect, tool, attempt }: Pending) {
@@ -134,12 +156,19 @@ function unknown({ effect, tool, attempt }: Pending) {
   return { what, owes: `somebody who can find out${tool === undefined ? '' : ` what ${tool} did`}`, moves }
 }
 
-function underWay({ effect, kind, status, attempt, tool, progress }: Pending, { isHeld }: JobSnapshot) {
-  const name = kind === 'plan' ? 'the planner' : tool === undefined ? effect : `the tool ${tool}`
+function underWay(pending: Pending, { isHeld }: JobSnapshot, { isOwned }: Surroundings) {
+  const { effect, kind, status, attempt, tool, progress } = pending
+  const isPlanner = kind === 'plan'
+  const isUnderWay = status === 'started' && isOwned
   const reported = progress === undefined ? '' : ` It reported ${JSON.stringify(progress).slice(0, 200)}.`
-  const is =
-    status === 'started' ? `attempt ${attempt} is under way.${reported}` : isHeld ? 'is held up.' : 'is about to begin.'
-  const what = kind === 'plan' ? `The plan is being made: ${is}` : `${effect}: ${is}`
-  const owes = status === 'started' ? name : isHeld ? 'nobody until the job goes on' : 'whoever runs the job'
-  return { kind: kind === 'plan' ? ('planner' as const) : ('call' as const), what, owes, moves: [] }
+  const is = isUnderWay ? 'is under way' : 'was under way when its process ended'
+  const next = isHeld ? 'is held up.' : 'is about to begin.'
+  const where = status === 'started' ? `attempt ${attempt} ${is}.${reported}` : next
+  const name = isPlanner ? 'the planner' : tool === undefined ? effect : `the tool ${tool}`
+  return {
+    kind: isPlanner ? ('planner' as const) : ('call' as const),
+    what: `${isPlanner ? 'The plan is being made' : effect}: ${where}`,
+    owes: isUnderWay ? name : isHeld ? 'nobody until the job goes on' : 'whoever runs the job',
+    moves: [],
+  }
 }

@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import { type AetherisError, toErrorData } from '../base/error.ts'
 import type { Json } from '../base/json.ts'
-import type { Effect } from '../replay/effect.ts'
+import { canReconcile, type Effect } from '../replay/effect.ts'
 import type { Slots } from '../scheduler/slots.ts'
 import { Attempt } from './attempt.ts'
 import type { Input, Progress, Reconciliation } from './input.ts'
@@ -92,13 +92,21 @@ export class Calls {
     const { reconcile } = this.host.performance(effect)
     this.questions.set(id, abort)
     void answerOf(reconcile, { ...this.contextOf(effect), abortSignal: abort.signal }).then((answer) => {
-      this.questions.delete(id)
       if (!abort.signal.aborted) this.host.tell({ type: 'reconciled', effect: id, attempt, answer })
     })
   }
 
-  /** Drops the attempts whose effects are gone, and asks those to end that belong to what is ending. */
+  /**
+   * Drops the attempts and questions whose effects are gone, and asks those to end that belong to what is ending. A
+   * question that is answered stays until its answer is in the history, so that it is not asked twice.
+   */
   callOff(effects: ReadonlyMap<string, Effect>): void {
+    for (const [id, abort] of this.questions) {
+      const effect = effects.get(id)
+      if (effect !== undefined && canReconcile(effect)) continue
+      this.questions.delete(id)
+      abort.abort(new Error('It is known by now how the call ended.'))
+    }
     for (const [id, attempt] of this.attempts) {
       const effect = effects.get(id)
       if (effect?.status !== 'started') {

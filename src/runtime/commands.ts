@@ -1,7 +1,8 @@
 import type { AnyAgent } from '../agent/agent.ts'
-import { optionsOf } from '../event/approval.ts'
+import { optionsOf, verdictOf } from '../event/approval.ts'
 import type { Command, CommandBody } from '../event/command.ts'
 import type { EventBody } from '../event/event.ts'
+import { nodeOf } from '../replay/effect.ts'
 import type { JobSnapshot, Pending } from '../replay/job-snapshot.ts'
 import { toolOutput } from './perform.ts'
 
@@ -68,7 +69,7 @@ function revise(body: CommandBody<'revise'>, job: JobSnapshot): Decision {
 }
 
 function rerun({ node, ...who }: CommandBody<'retry'>, job: JobSnapshot, onlyFailed: boolean): Decision {
-  const status = job.nodes[node]
+  const status = job.nodeStatus(node)
   if (job.graph === undefined) return refuse('The job runs a hand-written machine, which has no nodes.')
   if (status === undefined) return refuse(`The plan of the job has no node "${node}".`)
   const isFailed = status === 'failed'
@@ -89,7 +90,7 @@ function answer({ effect, option, digest, by, reason }: CommandBody<'decide'>, j
   if (approval.option !== undefined) {
     return approval.option === option ? repeat : refuse(`"${effect}" was answered "${approval.option}" already.`)
   }
-  const verdict = optionsOf(approval.policy)[option]
+  const verdict = verdictOf(approval.policy, option)
   if (verdict === undefined) {
     return refuse(
       `"${option}" is no answer to "${effect}"; it takes: ${Object.keys(optionsOf(approval.policy)).join(', ')}.`,
@@ -125,8 +126,8 @@ function resolve({ effect, as, by, reason }: CommandBody<'resolve'>, job: JobSna
 
 function childEnded({ effect, end }: CommandBody<'child'>, job: JobSnapshot): Decision {
   const found = job.pending.find((each) => each.effect === effect)
-  // The parent no longer waits for it.
-  if (found === undefined || found.kind !== 'spawn' || found.status === 'answered') return repeat
+  // The parent no longer waits for it, or never did.
+  if (found === undefined || found.kind !== 'spawn' || found.status === 'answered' || found.isDetached) return repeat
   const { attempt } = found
   if (end.type === 'completed') return accept({ type: 'node.completed', data: { effect, attempt, output: end.output } })
   return accept({ type: 'node.failed', data: { effect, attempt, error: end.error } })
@@ -136,19 +137,24 @@ function childEnded({ effect, end }: CommandBody<'child'>, job: JobSnapshot): De
 export function pendingOf(id: string, { pending }: JobSnapshot): Pending | undefined {
   const exact = pending.find(({ effect }) => effect === id)
   if (exact !== undefined) return exact
-  const [only, second] = pending.filter(({ effect }) => effect.split(/[/#]/)[0] === id)
+  const [only, second] = pending.filter(({ effect }) => isAbout(effect, id))
   return second === undefined ? only : undefined
+}
+
+/** Whether somebody who named `id`, a node or an effect, meant `effect`. */
+export function isAbout(effect: string, id: string): boolean {
+  return effect === id || nodeOf(effect) === id
 }
 
 /** Where a node stands, for the end of a sentence. */
 function standing(id: string, job: JobSnapshot): string {
-  const several = job.pending.filter(({ effect }) => effect.split(/[/#]/)[0] === id)
+  const several = job.pending.filter(({ effect }) => isAbout(effect, id))
   if (several.length > 1)
     return `; name one of ${several
       .slice(0, 5)
       .map(({ effect }) => effect)
       .join(', ')}`
-  const status = job.nodes[id] ?? several[0]?.status
+  const status = job.nodeStatus(id) ?? several[0]?.status
   return status === undefined ? '; the job has no such node' : `: it is ${status}`
 }
 
@@ -156,11 +162,13 @@ function stateOf(job: JobSnapshot): string {
   return job.isFailing ? 'failing' : job.phase
 }
 
-/** A decision, once what it brings fits the schema of the tool that it speaks for. */
-export function withSchema(decision: Decision, agent: AnyAgent, job: JobSnapshot): Decision {
-  if (decision.type !== 'event' || decision.event.type !== 'node.resolved' || decision.event.data.as !== 'completed') {
-    return decision
+/** A decision, once it fits the agent: the schema of the tool that it speaks for, the planner that it wants asked. */
+export function fitting(decision: Decision, agent: AnyAgent, job: JobSnapshot): Decision {
+  if (decision.type !== 'event') return decision
+  if (decision.event.type === 'plan.revision_requested' && agent.planner === undefined) {
+    return refuse(`Agent "${agent.name}" makes its plans in code; there is no planner that could be asked.`)
   }
+  if (decision.event.type !== 'node.resolved' || decision.event.data.as !== 'completed') return decision
   const { data } = decision.event
   const tool = agent.tools.get(pendingOf(data.effect, job)?.tool ?? '')
   if (tool === undefined) return decision

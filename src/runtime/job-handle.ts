@@ -1,9 +1,11 @@
 import type { z } from 'zod'
 import type { AnyAgent, OutputOf } from '../agent/agent.ts'
 import type { AnySignal, Signal } from '../agent/signal.ts'
+import { signalsTaken } from '../agent/signals-taken.ts'
 import { AetherisError, fromErrorData } from '../base/error.ts'
 import { sha256 } from '../base/hash.ts'
 import type { Json } from '../base/json.ts'
+import { optionsOf, type Verdict } from '../event/approval.ts'
 import type { Budget } from '../event/budget.ts'
 import type { CommandBody, CommandKind } from '../event/command.ts'
 import type { JobEvent } from '../event/event.ts'
@@ -191,18 +193,24 @@ export class JobHandle<A extends AnyAgent = AnyAgent> {
 
   /** Agrees to the call of a node, or of an effect such as `read/17`. @throws AetherisError COMMAND_REFUSED */
   approve(effect: string, answer: Answer): Promise<void> {
-    return this.decide(effect, { option: 'approve', ...answer })
+    return this.decide(effect, answer, 'approve')
   }
 
   /** Refuses the call of a node or an effect, which fails by that. @throws AetherisError COMMAND_REFUSED */
   deny(effect: string, answer: Answer): Promise<void> {
-    return this.decide(effect, { option: 'deny', ...answer })
+    return this.decide(effect, answer, 'deny')
   }
 
-  private decide(effect: string, answer: Answer & { option: string }): Promise<void> {
+  private async decide(effect: string, answer: Answer, verdict: Verdict): Promise<void> {
     const pending = pendingOf(effect, this.getSnapshot())
+    const { option = verdict, by } = answer
+    const means = pending?.approval && optionsOf(pending.approval.policy)[option]
+    if (means !== undefined && means !== verdict) {
+      const message = `The option "${option}" of "${effect}" means to ${means}, not to ${verdict}.`
+      throw new AetherisError('COMMAND_REFUSED', message, { jobId: this.id })
+    }
     const about = `${pending?.effect ?? effect} ${pending?.approval?.digest}`
-    return this.give('decide', { effect, ...answer }, `decide:${sha256(`${about} ${answer.option} ${answer.by}`)}`)
+    return this.give('decide', { ...answer, effect, option }, `decide:${sha256(`${about} ${option} ${by}`)}`)
   }
 
   /**
@@ -231,7 +239,9 @@ export class JobHandle<A extends AnyAgent = AnyAgent> {
 
   /** Why the job does not move right now: what it waits for, who owes that, since when, and what would move it on. */
   async why(): Promise<Reason[]> {
-    return why(this.getSnapshot(), { unread: await this.host.unread(this.id), isOwned: true })
+    const unread = await this.host.unread(this.id)
+    const job = this.getSnapshot()
+    return why(job, { unread, isOwned: true, takes: signalsTaken(this.agent, job.value) })
   }
 
   /** The history, verified as it is read. @throws AetherisError STORE_CORRUPT; with `follow`, why the job cannot go on here. */

@@ -2,6 +2,7 @@ import type { AnyAgent } from '../agent/agent.ts'
 import { described } from '../agent/catalogue.ts'
 import { NoPlan, type Planner, type PlanRequest } from '../agent/planner.ts'
 import { AetherisError } from '../base/error.ts'
+import { limits } from '../base/limits.ts'
 import { planInvalid } from '../graph/issue.ts'
 import { checkGraph, type Known } from '../graph/validate.ts'
 import type { Effect, PlanRequestInput } from '../replay/effect.ts'
@@ -21,6 +22,10 @@ export function planning(agent: AnyAgent, effect: Effect, host: PerformanceHost)
     async run({ jobId, abortSignal, charge, emit }) {
       if (planner === undefined) {
         return failed(new AetherisError('AGENT_INVALID', `Agent "${agent.name}" has no planner.`), false)
+      }
+      if (round > limits.planRoundsMax) {
+        const message = `The planner "${planner.name}" has made ${limits.planRoundsMax} plans for this job, and no more are allowed.`
+        return failed(new AetherisError('LIMIT_EXCEEDED', message), false)
       }
       const previous = host.previousPlan()
       const common = {

@@ -20,6 +20,7 @@ export async function loadExecution(
   for await (const events of store.read(row.id, { from: execution.seq, to: row.seq }))
     foldInto(execution, events, row.id)
   execution.takeActions() // custom actions ran, or were lost, with the process that recorded them
+  execution.takeOrphans() // these were told by the commits that are read here
   return { execution, snapshotSeq: snapshot?.seq ?? 0 }
 }
 

@@ -10,6 +10,7 @@ import { defaultPriority, Slots } from '../scheduler/slots.ts'
 import { Timers } from '../scheduler/timers.ts'
 import { endStatuses, type JobRow, type JobStore } from '../store/store.ts'
 import type { Input } from './input.ts'
+import { untilAnswered } from './patience.ts'
 import { loadExecution } from './recovery.ts'
 import { Runner, type RunnerHost } from './runner.ts'
 import type { TextPiece } from './stream.ts'
@@ -31,6 +32,7 @@ export interface RosterOptions {
   maxJobs: number
   maxEffects: number
   snapshotEvery: number
+  /** Nothing is performed until {@link Roster.stopHolding}. */
   isHolding: boolean
 }
 
@@ -55,11 +57,13 @@ export class Roster {
   private readonly runners = new Map<string, Runner>()
   /** Jobs that wait for a slot or are being loaded, with what they were woken for. */
   private readonly waking = new Map<string, Input[]>()
+  private isHolding: boolean
   private isClosed = false
 
   constructor(options: RosterOptions, host: RosterHost) {
     this.options = options
     this.host = host
+    this.isHolding = options.isHolding
     this.jobSlots = new Slots(options.maxJobs)
     this.effectSlots = new Slots(options.maxEffects)
     this.timers = new Timers(options.store, options.clock, (jobId) => this.wake(jobId, { type: 'timers' }))
@@ -76,6 +80,13 @@ export class Roster {
     }
     await this.timers.look()
     return found
+  }
+
+  /** Performs from here on what was held back. */
+  async stopHolding(): Promise<void> {
+    if (!this.isHolding) return
+    this.isHolding = false
+    await this.resume()
   }
 
   /** Whether nothing is being done: no step, no load, no attempt. Waiting jobs and timers do not count. */
@@ -137,7 +148,11 @@ export class Roster {
 
   private async load(jobId: string): Promise<void> {
     try {
-      const loaded = await this.loadRunner(jobId)
+      const loaded = await untilAnswered(
+        this.options.clock,
+        () => this.isClosed,
+        () => this.loadRunner(jobId),
+      )
       const inputs = this.waking.get(jobId) ?? []
       this.waking.delete(jobId)
       if (loaded === undefined || this.isClosed) {
@@ -169,7 +184,8 @@ export class Roster {
     const { execution, snapshotSeq } = await loadExecution(store, programsOf(agents), found, snapshotKey(agent))
     const row = isMine ? found : await store.claim(jobId)
     const runner = new Runner(this.hostOf(agent), agent, row, execution, snapshotSeq)
-    return { runner, recovered: !isMine && found.status === 'running' }
+    // Also where the job is claimed already: a claim with unknown outcome is made again.
+    return { runner, recovered: wasUnderWay(execution) }
   }
 
   private run(runner: Runner, inputs: Input[]): void {
@@ -178,9 +194,10 @@ export class Roster {
   }
 
   private hostOf(agent: AnyAgent): RunnerHost {
-    const { store, clock, random, snapshotEvery, isHolding } = this.options
+    const { store, clock, random, snapshotEvery } = this.options
     return {
-      ...{ store, clock, random, snapshotEvery, isHolding },
+      ...{ store, clock, random, snapshotEvery },
+      isHolding: () => this.isHolding,
       effectSlots: this.effectSlots,
       snapshotKey: snapshotKey(agent),
       committed: (runner, events, sent) => {
@@ -212,6 +229,12 @@ export class Roster {
 }
 
 const loadsMax = 32
+
+/** Whether a call has lost its process. Otherwise nothing has happened to the job that its history should say. */
+function wasUnderWay({ effects }: Execution): boolean {
+  for (const { status } of effects.values()) if (status === 'started') return true
+  return false
+}
 
 /** Inputs that say more than that there is something to look at. */
 const carries: ReadonlySet<Input['type']> = new Set<Input['type']>(['outcome', 'command'])

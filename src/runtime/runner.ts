@@ -1,6 +1,6 @@
 import type { AnyAgent } from '../agent/agent.ts'
 import type { Clock } from '../base/clock.ts'
-import { AetherisError, isAetherisError } from '../base/error.ts'
+import { AetherisError } from '../base/error.ts'
 import type { Json } from '../base/json.ts'
 import type { Random } from '../base/random.ts'
 import type { NewEvent } from '../event/event.ts'
@@ -12,6 +12,7 @@ import type { Commit, JobRow, JobStatus, JobStore, Lease, OutMessage } from '../
 import { Calls } from './calls.ts'
 import { childIdOf, farewells } from './family.ts'
 import type { Input } from './input.ts'
+import { untilAnswered } from './patience.ts'
 import { performActions, performanceOf } from './perform.ts'
 import type { Performance } from './performance.ts'
 import type { TextPiece } from './stream.ts'
@@ -36,8 +37,8 @@ export interface RunnerHost {
   /** Events between two snapshots, at least. */
   readonly snapshotEvery: number
   readonly snapshotKey: string
-  /** Nothing is performed here: commands and timers are applied, and the rest is left to the next owner. */
-  readonly isHolding: boolean
+  /** Whether nothing is performed for now: commands and timers are applied, and the rest is left for later. */
+  isHolding(): boolean
   /** The commit is durable. */
   committed(runner: Runner, events: readonly NewEvent[], sent: readonly OutMessage[]): void
   timerSet(dueAt: number): void
@@ -159,12 +160,13 @@ export class Runner {
   private async turn(): Promise<void> {
     const inputs = this.inputs
     this.inputs = []
-    const messages = inputs.some(({ type }) => type === 'inbox') ? await this.host.store.inbox(this.jobId) : []
+    const hasMail = inputs.some(({ type }) => type === 'inbox')
+    const messages = hasMail ? await this.ask((store) => store.inbox(this.jobId)) : []
     const expectedSeq = this.execution.seq
     const turn = this.newTurn()
     for (const input of inputs) turn.take(input)
     for (const message of messages) turn.takeMessage(message)
-    if (!this.host.isHolding) turn.begin()
+    if (!this.host.isHolding()) turn.begin()
     this.returnSlots()
     while (this.waiting.size < turn.wanted) this.waitForSlot()
     this.granted += turn.perform.length
@@ -241,7 +243,7 @@ export class Runner {
     const status = statusOf(this.execution)
     const timers = this.timerChanges()
     const send = farewells(this.jobId, this.execution, events, this.host.clock.now())
-    await this.repeat({
+    const commit: Commit = {
       lease: this.lease,
       expectedSeq,
       events,
@@ -251,24 +253,20 @@ export class Runner {
       ...(send.length === 0 ? {} : { send }),
       ...(events.some(({ type }) => type === 'job.restarted') ? { reopen: true as const } : {}),
       ...this.snapshotIfDue(status),
-    })
+    }
+    await this.ask((store) => store.commit(commit))
     this.status = status
     for (const { dueAt } of timers?.set ?? []) this.host.timerSet(dueAt)
     this.host.committed(this, events, send)
     performActions(this.execution, (error) => this.host.problem(this.jobId, error))
   }
 
-  /** A store that is opening again after a write error takes the same commit later; the event ids make that safe. */
-  private async repeat(commit: Commit): Promise<void> {
-    for (let delayMs = 10; ; delayMs = Math.min(delayMs * 2, 1_000)) {
-      try {
-        await this.host.store.commit(commit)
-        return
-      } catch (error) {
-        if (this.stopped || !transient.some((code) => isAetherisError(error, code))) throw error
-        await new Promise<void>((resolve) => this.host.clock.setTimer(resolve, delayMs))
-      }
-    }
+  private ask<T>(question: (store: JobStore) => Promise<T>): Promise<T> {
+    return untilAnswered(
+      this.host.clock,
+      () => this.stopped,
+      () => question(this.host.store),
+    )
   }
 
   private timerChanges(): Commit['timers'] | undefined {
@@ -296,11 +294,9 @@ export class Runner {
 
   private hasNothingToDo(): boolean {
     if (this.inputs.length > 0 || this.waiting.size > 0 || this.calls.areUnderWay) return false
-    return this.execution.isEnded || this.host.isHolding || statusOf(this.execution) !== 'running'
+    return this.execution.isEnded || this.host.isHolding() || statusOf(this.execution) !== 'running'
   }
 }
-
-const transient = ['COMMIT_UNKNOWN', 'STORE_FAILED', 'STORE_BUSY'] as const
 
 function letGo(jobId: string): AetherisError {
   const message = `The runtime let go of job "${jobId}" before the command was applied.`

@@ -13,9 +13,10 @@ import { defaultPriority } from '../scheduler/slots.ts'
 import { type JobQuery, type JobRow, type JobStore, keyPart } from '../store/store.ts'
 import { checkSignal, checkSpawn, firstEvents, parseBudget, parseInput, type SpawnOptions } from './admission.ts'
 import { type Channel, Channels } from './channel.ts'
-import { decide, withSchema } from './commands.ts'
+import { decide, fitting, isAbout } from './commands.ts'
 import { type Inspect, Inspection } from './inspection.ts'
 import { type HandleHost, JobHandle, type SendOptions } from './job-handle.ts'
+import { untilKnown } from './patience.ts'
 import { performActions } from './perform.ts'
 import { loadExecution } from './recovery.ts'
 import { Roster } from './roster.ts'
@@ -38,8 +39,9 @@ export interface RuntimeOptions {
   /** Events of a job between two snapshots, at least. Default 100. */
   snapshotEvery?: number
   /**
-   * `hold`: commands and signals are applied and timers fire, but no tool, planner or promise is called; that is left
-   * to the next opening. For whoever only wants to look at jobs and to control them. Default `run`.
+   * `hold`: commands and signals are applied and timers fire, but no tool, planner or promise is called until
+   * {@link Runtime.release}, or the next opening. For whoever wants to look at jobs and to control them before anything
+   * more is done. Default `run`.
    */
   effects?: 'run' | 'hold'
   /**
@@ -119,6 +121,12 @@ export class Runtime implements HandleHost {
   /** @internal */
   async resume(): Promise<void> {
     this.resumed = await this.roster.resume()
+  }
+
+  /** Performs from here on what was held back by the option `effects`. */
+  async release(): Promise<void> {
+    this.checkOpen()
+    await this.roster.stopHolding()
   }
 
   /**
@@ -227,7 +235,7 @@ export class Runtime implements HandleHost {
     const job = handle.getSnapshot()
     const canGoOn = kind === 'retry' || kind === 'restart'
     if (job.status !== 'active' && !canGoOn) throw settled(job)
-    const decision = withSchema(decide(command, job, ''), handle.agent, job)
+    const decision = fitting(decide(command, job, ''), handle.agent, job)
     if (decision.type === 'refuse') {
       if (id !== undefined && (await this.wasDone(handle, command))) return
       throw new AetherisError('COMMAND_REFUSED', decision.why, { jobId: handle.id })
@@ -288,7 +296,9 @@ export class Runtime implements HandleHost {
       const why = `The message id ${JSON.stringify(message)} is not valid: ${keyPart.source}.`
       throw new AetherisError('INPUT_INVALID', why)
     }
-    if (await this.store.send({ jobId, id: message, at: now, kind, body })) this.roster.wake(jobId, { type: 'inbox' })
+    await this.write((store) => store.send({ jobId, id: message, at: now, kind, body }))
+    // Also where it was there already: whoever sent it may have died before anybody was told.
+    this.roster.wake(jobId, { type: 'inbox' })
   }
 
   // --- how jobs are made and shown
@@ -306,7 +316,8 @@ export class Runtime implements HandleHost {
     const create = { agent: agent.name, priority }
     if (execution.violation !== undefined) throw execution.violation
     try {
-      await this.store.commit({ lease, expectedSeq: 0, create, events, status, timers: { set: timers } })
+      const commit = { lease, expectedSeq: 0, create, events, status, timers: { set: timers } }
+      await this.write((store) => store.commit(commit))
     } catch (error) {
       const existing = isAetherisError(error, 'JOB_EXISTS') ? await this.existing(agent, id) : undefined
       if (existing !== undefined) return existing
@@ -323,6 +334,15 @@ export class Runtime implements HandleHost {
     }
     if (status === 'running') this.roster.begin(agent, row, execution)
     return new JobHandle(this, agent, channel)
+  }
+
+  /** Where it cannot be told whether a write took effect, it is found out: somebody has to act on it. */
+  private write<T>(write: (store: JobStore) => Promise<T>): Promise<T> {
+    return untilKnown(
+      this.clock,
+      () => this.closed,
+      () => write(this.store),
+    )
   }
 
   private async existing<A extends AnyAgent>(agent: A, id: string): Promise<JobHandle<A> | undefined> {
@@ -378,9 +398,4 @@ async function childOf<A extends AnyAgent>(parent: Parent, job: JobHandle<A>): P
 
 function settled({ jobId, phase }: JobSnapshot): AetherisError {
   return new AetherisError('JOB_SETTLED', `Job "${jobId}" is ${phase} and takes no further input.`, { jobId })
-}
-
-/** Whether somebody who named `id`, a node or an effect, meant `effect`. */
-function isAbout(effect: string, id: string): boolean {
-  return effect === id || effect.split(/[/#]/)[0] === id
 }

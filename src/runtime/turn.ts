@@ -12,7 +12,7 @@ import type { Execution } from '../replay/execution.ts'
 import { JobSnapshot } from '../replay/job-snapshot.ts'
 import type { InboxMessage } from '../store/store.ts'
 import { overBudget } from './budget.ts'
-import { type Decision, decide, withSchema } from './commands.ts'
+import { type Decision, decide, fitting } from './commands.ts'
 import type { Input, Progress } from './input.ts'
 import type { AttemptResult, Performance } from './performance.ts'
 
@@ -79,6 +79,9 @@ export class Turn {
     if (effect !== undefined && effect.attempt === attempt && effect.status === 'started') {
       // It is of use only where another attempt may follow.
       if (progress !== undefined && result.type !== 'done') this.takeProgress({ effect: id, attempt, progress })
+      // This attempt has done nothing, but one before may have.
+      if (result.type === 'stopped' && effect.isUncertain)
+        this.record({ type: 'node.outcome_unknown', data: { effect: id, attempt, reason: 'cancelled' } }, effect.cause)
       if (result.type === 'rejected') this.reject(effect, result, spent)
       else this.record(this.outcomeOf(effect, result, spent), effect.cause)
       return
@@ -96,7 +99,7 @@ export class Turn {
       case 'done':
         return { type: 'node.completed', data: { effect: id, attempt, output: result.output, ...spent } }
       case 'planned':
-        return this.planned(result.graph as unknown as Json, spent)
+        return this.planned(effect, result.graph as unknown as Json, spent)
       case 'spawned':
         return { type: 'child.spawned', data: { effect: id, jobId: result.jobId } }
       case 'stopped':
@@ -116,7 +119,7 @@ export class Turn {
     const issues = error.issues.slice(0, issuesKept)
     const begin = answer.slice(0, answerKept).toWellFormed()
     this.record({ type: 'plan.rejected', data: { effect: id, attempt, answer: begin, issues, ...spent } }, effect.cause)
-    if (rejected.length + 1 < answersMax) return
+    if (rejected.length + 1 < answersMax && !this.execution.isEnding) return
     this.record({ type: 'node.failed', data: { effect: id, attempt, error: toErrorData(error) } }, effect.cause)
   }
 
@@ -138,8 +141,13 @@ export class Turn {
     return { type: 'node.retried', data: { effect: id, attempt, error, delayMs, ...spent } }
   }
 
-  private planned(graph: Json, spent: Spending): EventBody {
-    const { rounds } = this.execution
+  private planned({ id, attempt }: Effect, graph: Json, spent: Spending): EventBody {
+    const { rounds, isEnding } = this.execution
+    if (isEnding) {
+      const message = 'The plan came when the job was ending already, so it is not adopted.'
+      const error = toErrorData(new AetherisError('COMMAND_REFUSED', message))
+      return { type: 'node.failed', data: { effect: id, attempt, error, ...spent } }
+    }
     const hash = digest(graph)
     if (rounds <= 1) return { type: 'plan.adopted', data: { graph, hash, ...spent } }
     return { type: 'plan.revised', data: { graph, hash, round: rounds, ...spent } }
@@ -201,7 +209,7 @@ export class Turn {
 
   private decide(command: Command, message: string): Decision {
     const job = new JobSnapshot(this.host.jobId, this.execution)
-    return withSchema(decide(command, job, message), this.host.agent, job)
+    return fitting(decide(command, job, message), this.host.agent, job)
   }
 
   /** Begins what may begin: asks for approvals, starts attempts as far as there are slots, and asks tools. */

@@ -44,7 +44,7 @@ export async function stageCommit(draft: Draft, commit: PreparedCommit, owner: n
   if (unread.size > 0) putAcks(draft, row, commit, unread)
   if (ends) putEnd(draft, row, leftovers)
   else putOpen(draft, row, commit, oldDue)
-  if (before === undefined || ends) putUnfinished(draft, before, row)
+  putUnfinished(draft, before, row)
   draft.rows.set(jobId, row)
   for (const message of commit.send) await deliver(draft, message)
   return { seq: row.seq, hash }

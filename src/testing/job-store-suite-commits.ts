@@ -89,6 +89,18 @@ function acceptedCases(bench: Bench): void {
     expect(await codeOf(bench.append('job', 2, 1, { status: 'running' }))).toBe('JOB_SETTLED')
     expect(await bench.store.get('job')).toMatchObject({ seq: 2, status: 'completed' })
   })
+
+  test('a job that is reopened is unfinished again, also after a restart', async () => {
+    await bench.create('job', 1, { status: 'failed' })
+    await bench.append('job', 1, 1, { status: 'running', reopen: true, timers: { set: [{ id: 'timer', dueAt: 5 }] } })
+    await bench.restart()
+    expect((await all(bench.store.list({ unfinished: true }))).map(({ id }) => id)).toEqual(['job'])
+    expect(await bench.store.nextTimer()).toBe(5)
+    expect(await bench.send('job', 'message')).toBe(true)
+    expect(await all(bench.store.verify())).toEqual([])
+    await bench.append('job', 2, 1, { status: 'completed' })
+    expect(await all(bench.store.list({ unfinished: true }))).toEqual([])
+  })
 }
 
 function refusedCases(bench: Bench): void {

@@ -143,6 +143,15 @@ function listCases(bench: Bench): void {
     await bench.restart()
     expect(await ids({})).toEqual(['cancelled', 'completed', 'failed', 'short'])
   })
+
+  test('a job that goes on after its end is unfinished again, also for the next opening', async () => {
+    await bench.create('job', 1, { status: 'failed' })
+    await bench.append('job', 1, 1, { status: 'running', reopen: true })
+    expect(await ids({ unfinished: true })).toEqual(['job'])
+    expect(await all(bench.store.verify())).toEqual([])
+    await bench.restart()
+    expect(await ids({ unfinished: true })).toEqual(['job'])
+  })
 }
 
 function snapshotCases(bench: Bench): void {

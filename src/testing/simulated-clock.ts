@@ -2,7 +2,6 @@ import type { Clock } from '../base/clock.ts'
 
 /** A clock that stands still until it is told to go on. */
 export class SimulatedClock implements Clock {
-  /** Milliseconds that have passed: what timers count, whatever the wall clock says. */
   private passed = 0
   /** The wall clock is that much ahead. */
   private offset: number
@@ -12,6 +11,11 @@ export class SimulatedClock implements Clock {
   /** @param startAt epoch milliseconds; default 2026-01-01. */
   constructor(startAt = Date.UTC(2026, 0, 1)) {
     this.offset = startAt
+  }
+
+  /** Milliseconds that have passed: what timers count, whatever the wall clock says. */
+  get elapsed(): number {
+    return this.passed
   }
 
   now(): number {

@@ -4,7 +4,7 @@ import { ClassicLevel } from 'classic-level'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openRuntime } from '../../src/index.ts'
 import { levelStore } from '../../src/store/level-store.ts'
-import { aetheris, agents } from '../support/cli.ts'
+import { aetheris, agents, inProcess } from '../support/cli.ts'
 import { copyOf, newDirectory, removeDirectories } from '../support/store-data.ts'
 import { careful, echo, hanging, tardy, tardyTool } from './fixtures/agents.ts'
 
@@ -38,7 +38,7 @@ beforeAll(async () => {
 afterAll(removeDirectories)
 
 /** On a copy, so that tests do not find each other's lock. */
-const cli = async (...words: string[]) => aetheris(words, { cwd: await copyOf(cwd) })
+const cli = async (...words: string[]) => inProcess(words, { cwd: await copyOf(cwd) })
 
 async function json(...words: string[]) {
   const { code, stdout } = await cli(...words, '--json')
@@ -67,7 +67,7 @@ describe.concurrent('show', () => {
     const { code, stdout, stderr } = await cli('show', 'waits')
     expect(stdout).toMatch(/^status +waiting$/m)
     expect(stdout).toContain('review waits for the signal "approval".\n  say gave:\n    "\\u001b]0;owned\\u0007"\n')
-    expect(stdout).toMatch(/ {2}node \S+main\.js signal waits approval '\{"approved":true,"by":"YOUR NAME"\}'\n$/)
+    expect(stdout).toMatch(/ {2}aetheris signal waits approval '\{"approved":true,"by":"YOUR NAME"\}'\n$/)
     expect(`${stdout}${stderr}`).not.toContain('\u001b')
     expect(code).toBe(0)
   })
@@ -77,7 +77,7 @@ describe.concurrent('show', () => {
     expect(waits.value).toMatchObject({
       ...{ id: 'waits', agent: 'careful', agentVersion: 1, status: 'waiting', events: 6, source: agents },
       ...{ state: { running: { review: 'waiting' } }, nodes: { say: 'completed', review: 'waiting' } },
-      waitsFor: [{ effect: 'review', signal: 'approval', type: expect.stringMatching(/ --data \.aetheris$/) }],
+      waitsFor: [{ effect: 'review', signal: 'approval', type: [expect.stringMatching(/ --data \.aetheris$/)] }],
     })
     expect(await json('show', 'done')).toMatchObject({
       code: 0,
@@ -154,7 +154,7 @@ describe.concurrent('replay', () => {
     const waits = await door('run', 'door.ts', '--id', 'door')
     expect(waits).toMatchObject({
       code: 4,
-      stdout: expect.stringMatching(/^door waits.*\nJob door takes the signal "open"\.\n.* signal door open JSON\n$/),
+      stdout: expect.stringMatching(/^door waits.*\nThe job takes the signal "open"\.\n.* signal door open JSON\n$/),
     })
     expect((await door('signal', 'door', 'open', '{}')).code).toBe(4)
     expect((await door('replay', 'door')).code).toBe(0)
@@ -197,7 +197,7 @@ describe.concurrent('verify', () => {
     const key = 'e!done!0000000003'
     await db.put(key, ((await db.get(key)) as string).replace('tea', 'ale'))
     await db.close()
-    const damaged = (...words: string[]) => aetheris(words, { cwd: copy })
+    const damaged = (...words: string[]) => inProcess(words, { cwd: copy })
     const verified = await damaged('verify', '--json')
     expect(JSON.parse(verified.stdout)).toMatchObject({
       whole: false,
@@ -216,13 +216,13 @@ describe.concurrent('verify', () => {
     const copy = await copyOf(cwd)
     const db = join(copy, '.aetheris', 'db')
     renameSync(join(db, 'CURRENT'), join(copy, 'CURRENT'))
-    const { code, stdout } = await aetheris(['verify', '--json'], { cwd: copy })
+    const { code, stdout } = await inProcess(['verify', '--json'], { cwd: copy })
     expect(JSON.parse(stdout)).toMatchObject({
       whole: false,
       findings: [{ message: expect.stringContaining('CURRENT') }],
     })
     expect(code).toBe(6)
-    expect(await aetheris(['jobs'], { cwd: copy })).toMatchObject({ code: 6, stdout: '' })
+    expect(await inProcess(['jobs'], { cwd: copy })).toMatchObject({ code: 6, stdout: '' })
   })
 })
 
@@ -238,7 +238,7 @@ describe.concurrent('wrong usage is exit 2', () => {
     [['jobs', '--data', 'gone'], 'There is no data directory at'],
   ])('%j', async (words, message) => {
     const copy = await copyOf(cwd)
-    const { code, stdout, stderr } = await aetheris(words, { cwd: copy })
+    const { code, stdout, stderr } = await inProcess(words, { cwd: copy })
     expect(stderr).toContain(message)
     expect(stdout).toBe('')
     expect(code).toBe(2)

@@ -1,25 +1,32 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { aetheris, agents, type CliOptions } from '../support/cli.ts'
+import { openRuntime } from '../../src/index.ts'
+import { levelStore } from '../../src/store/level-store.ts'
+import { aetheris, agents, type CliOptions, inProcess } from '../support/cli.ts'
 import { newDirectory, removeDirectories } from '../support/store-data.ts'
+import { wiring } from './fixtures/agents.ts'
 
 afterAll(removeDirectories)
 
 /** Runs an agent of the tests, in a directory of its own where none is given. */
 const run = async (agent: string, words: readonly string[] = [], options: Partial<CliOptions> = {}) =>
-  aetheris(['run', agents, '--agent', agent, ...words], { cwd: options.cwd ?? (await newDirectory()), ...options })
+  inProcess(['run', agents, '--agent', agent, ...words], { cwd: options.cwd ?? (await newDirectory()), ...options })
+
+/** The same as a process of its own. */
+const runAlone = async (...words: string[]) =>
+  aetheris(['run', agents, '--agent', ...words], { cwd: await newDirectory() })
 
 describe.concurrent('run', () => {
   test('runs an agent: the result on stdout, progress on stderr', async () => {
-    const { code, stdout, stderr } = await run('echo')
+    const { code, stdout, stderr } = await runAlone('echo')
     expect(stdout).toMatch(/^\{\n {2}"said": "hello"\n\}\n\w{26} completed: 6 events, replay: identical\n$/)
     expect(stderr).toMatch(/^Job \w{26}, new, of agent echo\na tool prints to stdout\n {2}say completed\n$/)
     expect(code).toBe(0)
   })
 
   test('with --json gives one JSON value, whatever tools print', async () => {
-    const { code, stdout } = await run('echo', ['--id', 'one', '--json', '--input', '{"text":"tea"}'])
+    const { code, stdout } = await runAlone('echo', '--id', 'one', '--json', '--input', '{"text":"tea"}')
     expect(JSON.parse(stdout)).toMatchObject({
       ...{ id: 'one', agent: 'echo', status: 'completed', events: 6, state: 'completed' },
       ...{ output: { said: 'tea' }, replay: 'identical' },
@@ -42,7 +49,7 @@ describe.concurrent('run', () => {
       const again = await run('echo', ['--id', 'kept', ...words], { cwd })
       expect(again.stdout).toContain('"said": "first"')
       expect(again.stderr).toContain('had ended before')
-      expect(again.stderr).not.toContain('a tool prints')
+      expect(again.stderr).not.toContain('say completed')
       expect(again.code).toBe(0)
     }
     const other = await run('echo', ['--id', 'kept', '--input', '{"text":"second"}'], { cwd })
@@ -75,14 +82,35 @@ describe.concurrent('run', () => {
         initial: 'end', states: { end: { type: 'final' } }, output: () => { asked += 1; return asked },
       }))`
     writeFileSync(join(cwd, 'fickle.ts'), machine)
-    const { code, stdout } = await aetheris(['run', 'fickle.ts', '--id', 'it'], { cwd })
+    const { code, stdout } = await inProcess(['run', 'fickle.ts', '--id', 'it'], { cwd })
     expect(stdout).toMatch(/^1\nit completed: 2 events, replay: diverged at seq \d, .*output: recorded \d, now \d\n$/)
     expect(code).toBe(5)
   })
 
+  test('stays while a tool is asked how its call had ended', async () => {
+    const cwd = await newDirectory()
+    const before = await openRuntime({ store: levelStore(join(cwd, '.aetheris')), agents: [wiring] })
+    const job = await before.spawn(wiring, {}, { id: 'wire' })
+    await job.waitFor(({ pending }) => pending[0]?.status === 'started')
+    await before.close()
+    const { code, stdout, stderr } = await run('wiring', ['--id', 'wire'], { cwd })
+    expect(stderr).toContain('wire: its tool says completed')
+    expect(stdout).toContain('"found it"')
+    expect(code).toBe(0)
+  })
+
+  test('stays while a job that it has started is in the middle of something, and names it', async () => {
+    const cwd = await newDirectory()
+    const { code, stdout, stderr } = await run('launching', ['--id', 'top'], { cwd })
+    expect(stdout).toContain('"jobId": "top/part"')
+    expect(stderr).toMatch(/Job top\/part, which it has started, has not ended\. Go on with:\n {2}.* --id top\/part\n$/)
+    expect(code).toBe(0)
+    expect((await inProcess(['why', 'top/part'], { cwd })).stdout).toMatch(/^review waits for/)
+  })
+
   test('stays for timers, and with --no-wait does not', async () => {
     const { code, stdout } = await run('napping', ['--id', 'nap', '--no-wait'])
-    expect(stdout).toMatch(/^nap sleeps until [-\dT:]+Z\. Go on with:\n {2}node .*main\.js run \S+ --id nap\n$/)
+    expect(stdout).toMatch(/^nap sleeps until [-\dT:]+Z\. Go on with:\n {2}aetheris run \S+ --id nap\n$/)
     expect(code).toBe(4)
   })
 
@@ -106,7 +134,7 @@ describe.concurrent('run', () => {
     ['a module that is not there', ['run', 'nowhere.ts'], 'There is no module'],
     ['a module that is broken', ['run', 'broken.ts'], 'could not be loaded'],
     ['a module without agents', ['run', 'empty.ts'], 'exports no agent (it exports: answer)'],
-    ['no choice of agents', ['run', agents], 'exports several agents; choose one with --agent:\n  careful\n'],
+    ['no choice of agents', ['run', agents], 'exports several agents; choose one with --agent:\n'],
     ['an agent that it does not have', ['run', agents, '--agent', 'nobody'], 'exports no agent "nobody"'],
     ['an input that is no JSON', ['run', agents, '--agent', 'echo', '--input', '{text}'], 'The --input is not JSON'],
     ['an input that does not fit', ['run', agents, '--agent', 'echo', '--input', '{"text":1}'], 'text: Invalid input'],
@@ -123,7 +151,7 @@ describe.concurrent('run', () => {
     const cwd = await newDirectory()
     writeFileSync(join(cwd, 'broken.ts'), 'export const = 1')
     writeFileSync(join(cwd, 'empty.ts'), 'export const answer = 42')
-    const { code, stdout, stderr } = await aetheris([...words, '--json'], { cwd })
+    const { code, stdout, stderr } = await inProcess([...words, '--json'], { cwd })
     expect(stderr).toContain(message)
     expect(stderr).not.toMatch(/ {4}at /)
     expect(JSON.parse(stdout)).toMatchObject({ error: { message: expect.stringContaining(message) } })
@@ -135,10 +163,10 @@ describe.concurrent('run', () => {
 describe.concurrent('the program', () => {
   test('without a verb, or with an unknown one, is exit 2; help and version are exit 0', async () => {
     const cwd = await newDirectory()
-    const none = await aetheris([], { cwd })
+    const none = await inProcess([], { cwd })
     expect(none).toMatchObject({ code: 2, stdout: '' })
     expect(none.stderr).toContain('Usage: aetheris')
-    const wrong = await aetheris(['shwo'], { cwd })
+    const wrong = await inProcess(['shwo'], { cwd })
     expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining('Did you mean show?') })
     const help = await aetheris(['--help'], { cwd })
     expect(help).toMatchObject({
@@ -146,7 +174,7 @@ describe.concurrent('the program', () => {
       stderr: '',
       stdout: expect.stringContaining('7 another process has the data'),
     })
-    const ofVerb = await aetheris(['signal', '-h'], { cwd })
+    const ofVerb = await inProcess(['signal', '-h'], { cwd })
     expect(ofVerb).toMatchObject({ code: 0, stdout: expect.stringContaining('Usage: aetheris signal') })
     expect(await aetheris(['--version'], { cwd })).toMatchObject({
       code: 0,

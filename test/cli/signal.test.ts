@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { openRuntime } from '../../src/index.ts'
 import { levelStore } from '../../src/store/level-store.ts'
-import { aetheris, agents } from '../support/cli.ts'
+import { agents, inProcess, wordsOf } from '../support/cli.ts'
 import { newDirectory, removeDirectories } from '../support/store-data.ts'
 import { careful } from './fixtures/agents.ts'
 
@@ -17,13 +17,12 @@ async function waiting() {
   await using runtime = await openRuntime({ store, agents: [careful] })
   const job = await runtime.spawn(careful, {}, { id: 'c', source: agents })
   await job.waitFor((snapshot) => snapshot.matches('review.waiting'))
-  return (...words: string[]) => aetheris(words, { cwd })
+  return (...words: string[]) => inProcess(words, { cwd })
 }
 
-/** The words of the line to type that an output ends with; sh would take them apart alike. */
+/** The words of the line to type that an output ends with. */
 function lineToType(stdout: string): string[] {
-  const line = stdout.trimEnd().split('\n').at(-1) as string
-  return [...line.matchAll(/'([^']*)'|(\S+)/g)].map((match) => match[1] ?? (match[2] as string)).slice(2)
+  return wordsOf(stdout.trimEnd().split('\n').at(-1) as string).slice(1)
 }
 
 describe.concurrent('a job that waits for somebody', () => {
@@ -45,7 +44,7 @@ describe.concurrent('a job that waits for somebody', () => {
     const { code, stdout } = await cli('run', agents, '--agent', 'commented', '--id', 'b', '--json')
     expect(JSON.parse(stdout)).toMatchObject({
       ...{ id: 'b', status: 'waiting', state: { running: { wording: 'waiting' } } },
-      waitsFor: [{ effect: 'wording', signal: 'comment', type: expect.stringContaining('signal b comment JSON') }],
+      waitsFor: [{ effect: 'wording', signal: 'comment', type: ['aetheris signal b comment JSON'] }],
       resume: expect.stringContaining('agents.ts --id b'),
     })
     expect(code).toBe(4)
@@ -82,13 +81,22 @@ describe.concurrent('a job that waits for somebody', () => {
     const waits = await cli('run', agents, '--agent', 'delegating', '--id', 'd')
     expect(waits.stdout).toContain('In job d/part, review waits for the signal "approval".\n')
     expect(waits.code).toBe(4)
-    expect((await cli('show', 'd')).stdout).toMatch(/\npart waits for job d\/part\.\n {2}node .* show d\/part\n$/)
+    expect((await cli('show', 'd')).stdout).toMatch(/\npart waits for job d\/part\.\n {2}aetheris why d\/part\n$/)
     const answered = await cli(...lineToType(waits.stdout))
     expect(answered.stdout).toMatch(/d\/part completed: \d+ events, replay: identical\n$/)
-    expect(answered.stderr).toMatch(/It was started by a job that goes on with:\n {2}node .* --id d\n$/)
+    expect(answered.stderr).toMatch(/It was started by a job that goes on with:\n {2}aetheris .* --id d\n$/)
     const { code, stdout } = await cli(...lineToType(answered.stderr))
-    expect(stdout).toMatch(/"by": "YOUR NAME"\n\}\nd completed: \d+ events, replay: identical\n$/)
+    expect(stdout).toMatch(/"by": "YOUR NAME",\n.*\n\}\nd completed: \d+ events, replay: identical\n$/)
     expect(code).toBe(0)
+  })
+
+  test('and the job that started it stays as it is meanwhile', async () => {
+    const cli = await waiting()
+    await cli('run', agents, '--agent', 'delegating', '--id', 'd')
+    const before = await cli('events', 'd')
+    await cli('signal', 'd/part', 'approval', yes)
+    expect(await cli('events', 'd')).toEqual(before)
+    expect((await cli('why', 'd')).stdout).toMatch(/^Nobody runs the job.*\n.*\n {2}aetheris run .* --id d\n/)
   })
 
   test('takes no wrong signal', async () => {

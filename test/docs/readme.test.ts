@@ -1,37 +1,12 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { exit, interruptExit } from '../../src/cli/exit-codes.ts'
+import { block, page, root } from '../support/docs.ts'
 import { newDirectory, removeDirectories } from '../support/store-data.ts'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
-const readme = readFileSync(join(root, 'README.md'), 'utf8')
+const readme = page('README.md')
 afterAll(removeDirectories)
-
-/** A code block of the README by the comment above it. */
-function block(mark: string): string {
-  const found = new RegExp(`<!-- ${mark} -->\n\`\`\`\\w+\n([\\s\\S]*?)\`\`\``).exec(readme)?.[1]
-  if (found === undefined) throw new Error(`The README has no block marked "${mark}".`)
-  return found
-}
-
-/** A part of a file between `#region` and `#endregion`. */
-function region(path: string, name: string): string {
-  const text = readFileSync(join(root, path), 'utf8')
-  const found = new RegExp(`// #region ${name}\n([\\s\\S]*?)// #endregion`).exec(text)?.[1]
-  if (found === undefined) throw new Error(`"${path}" has no region "${name}".`)
-  return found
-}
-
-test.each([
-  ['examples/review/agent.ts', 'agent'],
-  ['examples/review/program.ts', 'program'],
-  ['test/docs/review.test.ts', 'test'],
-])('the README shows %s as it is', (path, name) => {
-  expect(block(`${path}#${name}`)).toBe(region(path, name))
-})
 
 describe('the README shows what is printed', () => {
   /** Without what depends on the packages that are installed: numbers, and lines about single packages and licences. */
@@ -59,7 +34,7 @@ describe('the README shows what is printed', () => {
     ['crash', ['--crash']],
     ['policy', ['--input', narrow]],
   ])('%s', async (mark, words) => {
-    expect(shape(await printed(...words))).toEqual(shape(block(`output of: ${mark}`)))
+    expect(shape(await printed(...words))).toEqual(shape(block('README.md', `output of: ${mark}`)))
   })
 })
 
@@ -79,11 +54,4 @@ describe('the README names', () => {
     )
     expect(named).toEqual([...Object.values(exit), ...Object.values(interruptExit)])
   })
-
-  test.each([...readme.matchAll(/\]\((?!https?:)([^)#]+)/g)].map((match) => match[1] as string))(
-    '%s, which exists',
-    (path) => {
-      expect(existsSync(join(dirname(join(root, 'README.md')), path))).toBe(true)
-    },
-  )
 })

@@ -7,19 +7,21 @@ import { buildGraph, type Graph } from '../../src/graph/builder.ts'
 import { conditionTemplates, holds } from '../../src/graph/condition.ts'
 import type { Condition, Scope, TaskGraph } from '../../src/graph/graph.ts'
 import { dependencies, dependents, findCycle, lanes, topologicalOrder } from '../../src/graph/order.ts'
-import { eq, exists, not } from '../../src/graph/question.ts'
+import { any, eq, exists, gte, not } from '../../src/graph/question.ts'
 import type { Ref } from '../../src/graph/ref.ts'
 import { references, resolve } from '../../src/graph/template.ts'
+import { undo } from '../../src/graph/undo.ts'
 import { checkGraph, parseGraph } from '../../src/graph/validate.ts'
 import { condition, graphs, known, plainJson, shapes, template } from '../support/graphs.ts'
 
 const ids = ['a', 'b', 'skipped']
 const scopes: fc.Arbitrary<Scope> = fc
-  .record({ input: plainJson, a: plainJson, b: plainJson, item: plainJson, index: fc.nat(3) })
-  .map(({ input, item, index, ...outputs }) => ({
-    input,
-    item,
-    index,
+  .record({
+    ...{ input: plainJson, a: plainJson, b: plainJson, item: plainJson, index: fc.nat(3) },
+    ...{ state: plainJson, iteration: fc.nat(3), undoing: fc.option(plainJson, { nil: undefined }) },
+  })
+  .map(({ input, item, index, state, iteration, undoing, ...outputs }) => ({
+    ...{ input, item, index, state, iteration, undoing },
     output: (node) => (Object.hasOwn(outputs, node) ? outputs[node as 'a' | 'b'] : undefined),
   }))
 
@@ -50,14 +52,16 @@ function width(graph: TaskGraph): number {
 describe('templates and conditions', () => {
   test('resolve gives JSON or undefined, and reads nothing but what it refers to', () => {
     fc.assert(
-      fc.property(template({ ids, ofItem: true }), scopes, (value, scope) => {
+      fc.property(template({ ids, ofItem: true, ofLoop: true, ofUndo: true }), scopes, (value, scope) => {
         const asked = new Set<string>()
         const output = (id: string) => {
           asked.add(id)
           return scope.output(id)
         }
         const result = resolve(value, { ...scope, output })
-        expect([...asked].sort()).toEqual(references(value).sort())
+        expect(references(value)).toEqual(expect.arrayContaining([...asked]))
+        // Of several cases only the one that is selected is read.
+        if (!JSON.stringify(value).includes('"$case"')) expect([...asked].sort()).toEqual(references(value).sort())
         if (result !== undefined) expect(JSON.parse(JSON.stringify(result))).toEqual(result)
       }),
     )
@@ -146,11 +150,10 @@ describe('checking a plan', () => {
         nodes: fc.array(
           fc.record({
             id: anything,
-            kind: fc.constantFrom('call', 'wait', 'sleep', 'map'),
-            tool: anything,
-            input: anything,
-            when: anything,
-            after: anything,
+            kind: fc.constantFrom('call', 'wait', 'sleep', 'map', 'spawn', 'choose', 'loop'),
+            ...{ tool: anything, input: anything, when: anything, after: anything },
+            ...{ agent: anything, cases: fc.array(fc.record({ name: anything, when: anything })), body: anything },
+            ...{ start: anything, until: anything, max: anything, compensate: anything, approval: anything },
           }),
         ),
         output: anything,
@@ -321,32 +324,79 @@ describe('lanes', () => {
 describe('the builder', () => {
   const tool = { name: 'fetch', input: z.unknown(), output: z.any() }
   const signal = { name: 'approval', payload: z.any() }
+  const child = { name: 'child', input: z.unknown(), output: z.any() }
   const step = fc.record({
-    kind: fc.constantFrom('call', 'wait', 'sleep', 'map'),
+    kind: fc.constantFrom('call', 'wait', 'sleep', 'map', 'spawn', 'choose', 'loop'),
     needs: fc.array(fc.nat(), { maxLength: 3 }),
     data: plainJson,
-    options: fc.subarray(['after', 'when', 'timeout']),
+    options: fc.subarray(['after', 'when', 'timeout', 'failure', 'undo', 'approval', 'detach']),
   })
+  type Step = typeof step extends fc.Arbitrary<infer S> ? S : never
+
+  /** Adds a node of the plan that uses what earlier ones give; what it gives itself. */
+  function addStep(graph: Graph, index: number, { kind, data, options }: Step, used: Ref<unknown>[]): Ref<unknown> {
+    const may = <T>(option: Step['options'][number], value: T) => (options.includes(option) ? value : {}) as T
+    const [first] = used
+    const order = {
+      ...may('after', { after: used }),
+      ...(first === undefined ? {} : may('when', { when: not(eq(first, data)) })),
+    }
+    const failing = { ...order, ...may('failure', { onFailure: 'continue' as const, deadlineMs: 5 }) }
+    const calling = {
+      ...failing,
+      ...may('timeout', { timeoutMs: 5 }),
+      ...may('approval', { approval: { by: ['ana'] } }),
+    }
+    const undoing = may('undo', { compensate: (output: Ref<unknown>) => undo(tool, [output, data, used]) })
+    const id = `n${index}`
+    switch (kind) {
+      case 'call':
+        return graph.call(id, tool, [data, used, { $odd: data }], { ...calling, ...undoing })
+      case 'wait':
+        return graph.wait(id, signal, { ...order, ...may('timeout', { timeoutMs: 5 }) })
+      case 'sleep':
+        return graph.sleep(id, index, order)
+      case 'map':
+        return graph.map(id, tool, [1, 2], (item, at) => ({ item, at, used, data: { $data: data } }), {
+          ...calling,
+          ...may('undo', { compensate: (output, item, at) => undo(tool, { output, item, at, used }) }),
+        })
+      case 'spawn':
+        return graph.spawn(id, child, [data, used], {
+          ...failing,
+          ...undoing,
+          ...may('detach', { detach: true as never }),
+        })
+      case 'choose':
+        return graph.choose(
+          id,
+          {
+            one: { when: exists(first ?? graph.sleep(`before${index}`, 1)), plan: () => used },
+            other: { plan: (way) => way.call(`${id}-other`, tool, data) },
+          },
+          order,
+        )
+      case 'loop':
+        return graph.loop<string, undefined, 'continue' | undefined>(
+          id,
+          [data, used] as never,
+          (inner, state, nth) => inner.call('step', tool, [state, nth]),
+          {
+            ...{ until: (state, nth) => any(eq(state, 'over'), gte(nth, 2)), max: 5, after: used },
+            ...may('failure', { onFailure: 'continue' as const }),
+          },
+        )
+    }
+  }
 
   test('whatever it builds is a valid plan, and the same again', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 8 }), (steps) => {
         const define = (graph: Graph) => {
           const refs: Ref<unknown>[] = []
-          for (const [index, { kind, needs, data, options }] of steps.entries()) {
-            const used = refs.length === 0 ? [] : needs.map((need) => refs[need % refs.length] as Ref<unknown>)
-            const [first] = used
-            const shared = {
-              ...(options.includes('after') ? { after: used } : {}),
-              ...(options.includes('when') && first !== undefined ? { when: not(eq(first, data)) } : {}),
-            }
-            const id = `n${index}`
-            const timeout = options.includes('timeout') ? { timeoutMs: 5 } : {}
-            if (kind === 'call') refs.push(graph.call(id, tool, [data, used, { $odd: data }], shared))
-            if (kind === 'wait') refs.push(graph.wait(id, signal, { ...shared, ...timeout }))
-            if (kind === 'sleep') refs.push(graph.sleep(id, index, shared))
-            if (kind === 'map')
-              refs.push(graph.map(id, tool, [1, 2], (item, at) => ({ item, at, used, data: { $data: data } }), shared))
+          for (const [index, each] of steps.entries()) {
+            const used = refs.length === 0 ? [] : each.needs.map((need) => refs[need % refs.length] as Ref<unknown>)
+            refs.push(addStep(graph, index, each, used))
           }
           return { refs }
         }

@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import { test } from 'vitest'
 import { checkCut } from '../support/cuts.ts'
-import { planRunner, samples, World } from '../support/plans.ts'
+import { samples } from '../support/plans.ts'
 import { runPlan } from '../support/plans-run.ts'
+import { planRunner, World } from '../support/plans-world.ts'
 import { check } from '../support/property.ts'
 
 /** fold(a ++ b) = fold(fold(a), b): a state put away as text at any event and taken out again goes on as if it never had been. */

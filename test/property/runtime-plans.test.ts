@@ -1,21 +1,20 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import type { AnyAgent } from '../../src/agent/agent.ts'
 import { digest, type Json } from '../../src/base/json.ts'
 import { compile } from '../../src/compile/compile.ts'
 import type { JobEvent } from '../../src/event/event.ts'
 import { parseGraph } from '../../src/graph/validate.ts'
 import { replay } from '../../src/replay/replay.ts'
 import type { Crash } from '../support/crash-lives.ts'
-import { type Expected, expected, graphOf, needsOf, planRunner, type Sample, samples, World } from '../support/plans.ts'
+import { type Sample, samples } from '../support/plans.ts'
+import { graphOf, known } from '../support/plans-graph.ts'
+import { type Expected, expected, failingNodes, iterationsOf, needsOf } from '../support/plans-model.ts'
 import { type Outcome, runPlan } from '../support/plans-run.ts'
+import { planRunner, World } from '../support/plans-world.ts'
 import { check } from '../support/property.ts'
 
 /** Random plans against a model that walks through them, with and without crashes. */
-
-const known = {
-  tools: new Set(['do-read', 'do-idempotent', 'do-once']),
-  signals: new Set(Array.from({ length: 20 }, (_, i) => `go-n${i}`)),
-}
 
 const crash: fc.Arbitrary<Crash> = fc.record({ after: fc.integer({ min: 1, max: 14 }), stored: fc.boolean() })
 const crashes = fc.array(crash, { minLength: 1, maxLength: 4 })
@@ -23,22 +22,24 @@ const crashes = fc.array(crash, { minLength: 1, maxLength: 4 })
 /** Snapshots and slots as scarce as they can be. */
 const options = fc.record({ snapshotEvery: fc.constantFrom(1, 2, 5, 100), maxEffects: fc.constantFrom(1, 2, 100) })
 
-/** The seq at which a node had settled, by its id. */
-function settledAt(events: readonly JobEvent[], sample: readonly Sample[]): Map<string, number> {
+/** The seq of the last event that is about the end of a node, or of one of its parts. */
+function settledAt(events: readonly JobEvent[]): Map<string, number> {
   const at = new Map<string, number>()
-  const items = new Map<string, number>()
   const timers = new Map<string, string>()
+  const settle = (effect: string | undefined, seq: number) => at.set(rootOf(effect ?? ''), seq)
   for (const { type, data, seq } of events) {
-    if (type === 'node.skipped') at.set(data.node, seq)
-    if (type === 'timer.armed' && data.purpose !== 'retry') timers.set(data.timer, data.effect ?? '')
-    if (type === 'timer.fired' && timers.has(data.timer)) at.set(timers.get(data.timer) as string, seq)
-    if (type !== 'node.completed') continue
-    const [node = '', item] = data.effect.split('/')
-    items.set(node, (items.get(node) ?? 0) + 1)
-    const size = sample.find(({ id }) => id === node)
-    if (item === undefined || (size?.kind === 'map' && items.get(node) === size.items.length)) at.set(node, seq)
+    if (type === 'node.skipped' || type === 'node.chosen') settle(data.node, seq)
+    if (type === 'node.completed' || type === 'node.failed' || type === 'node.cancelled') settle(data.effect, seq)
+    if (type === 'timer.armed' && (data.purpose === 'sleep' || data.purpose === 'timeout'))
+      timers.set(data.timer, data.effect ?? '')
+    if (type === 'timer.fired' && timers.has(data.timer)) settle(timers.get(data.timer), seq)
   }
   return at
+}
+
+/** The node that an effect is a part of. */
+function rootOf(effect: string): string {
+  return effect.split('/')[0] as string
 }
 
 /** A node without calls of its own settles in the step that starts it, so it has no event. */
@@ -46,20 +47,19 @@ function isSilent(node: Sample, result: Expected | undefined): boolean {
   return node.kind === 'map' && node.items.length === 0 && result?.status === 'completed'
 }
 
+const beginnings: ReadonlySet<string> = new Set(['approval.requested', 'node.started', 'node.waiting', 'node.chosen'])
+
 function startedAt(events: readonly JobEvent[], id: string): number[] {
-  return events.flatMap((event) => {
-    if (
-      event.type !== 'node.started' &&
-      event.type !== 'node.waiting' &&
-      !(event.type === 'timer.armed' && event.data.purpose === 'sleep')
-    )
-      return []
-    return event.data.effect?.split('/')[0] === id ? [event.seq] : []
+  return events.flatMap(({ type, data, seq }) => {
+    const isSleep = type === 'timer.armed' && data.purpose === 'sleep'
+    if (!isSleep && !beginnings.has(type)) return []
+    const about = 'effect' in data ? data.effect : 'node' in data ? data.node : undefined
+    return rootOf(about ?? '') === id ? [seq] : []
   })
 }
 
 function checkOrder({ events }: Outcome, sample: readonly Sample[], results: readonly Expected[]): void {
-  const settled = settledAt(events, sample)
+  const settled = settledAt(events)
   for (const node of sample) {
     for (const start of startedAt(events, node.id)) {
       for (const need of needsOf(node)) {
@@ -71,23 +71,23 @@ function checkOrder({ events }: Outcome, sample: readonly Sample[], results: rea
 }
 
 /** Outside, where the history cannot gloss over anything: nothing begins before what it needs has returned. */
-function checkWorld({ world }: Outcome, sample: readonly Sample[]): void {
-  for (const [at, { what, effect }] of world.log.entries()) {
-    if (what !== 'begin') continue
-    const node = sample.find(({ id }) => id === effect.split('/')[0]) as Sample
+function checkWorld({ world }: Outcome, sample: readonly Sample[], results: readonly Expected[]): void {
+  const log = world.log.filter(({ job }) => job === 'job')
+  for (const [at, { what, effect }] of log.entries()) {
+    const node = sample.find(({ id }) => id === rootOf(effect))
+    if (what !== 'begin' || node === undefined) continue
     for (const need of needsOf(node)) {
       const other = sample[need] as Sample
-      if (other.kind !== 'call') continue
-      const began = world.log.findIndex((entry) => entry.effect === other.id)
-      const ended = world.log.findIndex((entry) => entry.effect === other.id && entry.what === 'end')
-      if (began !== -1) expect(ended !== -1 && ended < at, `${effect} began before ${other.id} had ended`).toBe(true)
+      if (other.kind !== 'call' || results[need]?.status !== 'completed') continue
+      const ended = log.findIndex((entry) => entry.effect === other.id && entry.what === 'end')
+      expect(ended !== -1 && ended < at, `${effect} began before ${other.id} had ended`).toBe(true)
     }
   }
 }
 
 function checkResult({ job }: Outcome, sample: readonly Sample[], results: readonly Expected[]): void {
   const snapshot = job.getSnapshot()
-  if (results.some(({ status }) => status === 'failed')) {
+  if (failingNodes(sample, results).length > 0) {
     expect(snapshot.status).toBe('error')
     return
   }
@@ -100,33 +100,40 @@ function checkResult({ job }: Outcome, sample: readonly Sample[], results: reado
   expect(snapshot.nodes).toEqual(Object.fromEntries(sample.map(({ id }, index) => [id, results[index]?.status])))
 }
 
+/** The calls that a node makes which completes, by effect. */
+function callsOf(node: Sample, results: readonly Expected[]): string[] {
+  if (node.kind === 'call' || node.kind === 'spawn') return [node.id]
+  if (node.kind === 'map') return node.script.end === 'ok' ? node.items.map((_, item) => `${node.id}/${item}`) : []
+  if (node.kind !== 'loop') return []
+  return Array.from({ length: iterationsOf(node, results) }, (_, iteration) => `${node.id}/${iteration}/step`)
+}
+
 /** Every call of a plan that completed returned exactly once, outside as in the history. */
 function checkOnce({ world, events }: Outcome, sample: readonly Sample[], results: readonly Expected[]): void {
-  if (results.some(({ status }) => status === 'failed')) return
-  const wanted = sample.flatMap((node, index) => {
-    if (results[index]?.status !== 'completed') return []
-    return node.kind === 'call'
-      ? [node.id]
-      : node.kind === 'map'
-        ? node.items.map((_, item) => `${node.id}/${item}`)
-        : []
-  })
+  if (failingNodes(sample, results).length > 0) return
+  const completed = sample.filter((_, index) => results[index]?.status === 'completed')
+  const ids = new Set(completed.map(({ id }) => id))
+  const wanted = completed.flatMap((node) => callsOf(node, results)).sort()
+  const waits = new Set(sample.filter(({ kind }) => kind === 'wait').map(({ id }) => id))
   const done = events.flatMap(({ type, data }) => (type === 'node.completed' ? [data.effect] : []))
-  const calls = done.filter((effect) => sample.find(({ id }) => id === effect.split('/')[0])?.kind !== 'wait')
-  expect(calls.sort()).toEqual(wanted.sort())
-  expect(
-    world.log
-      .filter(({ what }) => what === 'end')
-      .map(({ effect }) => effect)
-      .sort(),
-  ).toEqual(wanted.sort())
+  expect(done.filter((effect) => !waits.has(effect) && ids.has(rootOf(effect))).sort()).toEqual(wanted)
+  // Of a job that was started, its own call is what happens outside.
+  const spawned = new Map(completed.flatMap(({ id, kind }) => (kind === 'spawn' ? [[`job/${id}`, id]] : [])))
+  const ended = world.log
+    .filter(({ what }) => what === 'end')
+    .map(({ job, effect }) => (job === 'job' ? effect : (spawned.get(job) ?? '')))
+  const isDetached = (id: string) => sample.some((node) => node.id === id && node.kind === 'spawn' && node.detach)
+  // Nobody waits for the end of a job that was let go of.
+  const waited = (list: string[]) => list.filter((effect) => ids.has(rootOf(effect)) && !isDetached(effect)).sort()
+  expect(waited(ended)).toEqual(waited(wanted))
 }
 
 /** No `once` call ran twice for one event that started it; every attempt of a call had the same key, and no other call had it. */
 function checkEffects({ world, events }: Outcome): void {
+  const log = world.log.filter(({ job }) => job === 'job')
   const attempts = new Set<string>()
   const keys = new Map<string, string>()
-  for (const { what, effect, key, attempt, class: effectClass } of world.log) {
+  for (const { what, effect, key, attempt, class: effectClass } of log) {
     if (what !== 'begin') continue
     if (effectClass === 'once') expect(attempts.has(`${effect} ${attempt}`), `once ${effect} ran twice`).toBe(false)
     attempts.add(`${effect} ${attempt}`)
@@ -134,11 +141,11 @@ function checkEffects({ world, events }: Outcome): void {
     keys.set(effect, key)
   }
   expect(new Set(keys.values()).size).toBe(keys.size)
-  const returned = world.log
+  const returned = log
     .filter(({ what, class: effectClass }) => what === 'end' && effectClass === 'once')
     .map(({ effect }) => effect)
   expect(new Set(returned).size, 'a once call returned twice').toBe(returned.length)
-  for (const { what, effect, attempt } of world.log) {
+  for (const { what, effect, attempt } of log) {
     if (what === 'begin')
       expect(
         events.some(
@@ -151,10 +158,16 @@ function checkEffects({ world, events }: Outcome): void {
   }
 }
 
-async function checkReplay({ job, events }: Outcome): Promise<void> {
-  const past = await replay(planRunner(new World()), events)
-  expect(past.divergence).toBeUndefined()
-  expect(past.snapshot).toEqual(job.getSnapshot())
+/** The histories of all jobs, also of those that were started by the first one, replay to where they are. */
+async function checkReplay({ runtime, job, events }: Outcome): Promise<void> {
+  const runner = planRunner(new World())
+  const agents = new Map([runner, ...runner.agents.values()].map((agent) => [agent.name, agent]))
+  for await (const { id, agent } of runtime.store.list()) {
+    const each = id === 'job' ? job : await runtime.job(id)
+    const past = await replay(agents.get(agent) as AnyAgent, id === 'job' ? events : each.events())
+    expect(past.divergence).toBeUndefined()
+    expect(past.snapshot).toEqual(each.getSnapshot())
+  }
 }
 
 test('plans settle; each node runs once, after what it needs; the result is that of the model', async () => {
@@ -165,7 +178,7 @@ test('plans settle; each node runs once, after what it needs; the result is that
       expect(run.world.underWayMax).toBeLessThanOrEqual(given.maxEffects)
       checkResult(run, sample, results)
       checkOrder(run, sample, results)
-      checkWorld(run, sample)
+      checkWorld(run, sample, results)
       checkOnce(run, sample, results)
       checkEffects(run)
       await checkReplay(run)
@@ -184,7 +197,7 @@ test('however often a process dies, calls that may be repeated come to the same 
       died += run.crashes
       checkResult(run, sample, results)
       checkOrder(run, sample, results)
-      checkWorld(run, sample)
+      checkWorld(run, sample, results)
       checkEffects(run)
       await checkReplay(run)
       expect(run.runtime.problems).toEqual([])
@@ -205,7 +218,7 @@ test('a once call is never repeated, and a job whose call has no outcome waits a
         const results = expected(sample)
         const run = await runPlan(sample, planned, given)
         checkOrder(run, sample, results)
-        checkWorld(run, sample)
+        checkWorld(run, sample, results)
         checkEffects(run)
         await checkReplay(run)
         const lost = run.events.flatMap(({ type, data }) => (type === 'node.outcome_unknown' ? [data.effect] : []))
@@ -250,6 +263,13 @@ test('what is checked here can be told apart: the samples hold every kind of nod
     'call completed',
     'call failed',
     'call skipped',
+    'choose blocked',
+    'choose completed',
+    'choose skipped',
+    'loop blocked',
+    'loop completed',
+    'loop failed',
+    'loop skipped',
     'map blocked',
     'map completed',
     'map failed',
@@ -257,6 +277,10 @@ test('what is checked here can be told apart: the samples hold every kind of nod
     'sleep blocked',
     'sleep completed',
     'sleep skipped',
+    'spawn blocked',
+    'spawn completed',
+    'spawn failed',
+    'spawn skipped',
     'wait blocked',
     'wait completed',
     'wait skipped',

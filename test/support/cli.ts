@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
+import { Readable } from 'node:stream'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { runProgram } from '../../src/cli/program.ts'
 
 export const main = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url))
 
@@ -21,6 +23,38 @@ export interface CliOptions {
   env?: Record<string, string>
   /** Default: the command line itself. */
   script?: string
+}
+
+/** The command line in this process, for all that is not about processes. It is called `aetheris` in lines to type. */
+export async function inProcess(
+  words: readonly string[],
+  { cwd, input = '', env = {} }: Omit<CliOptions, 'script'>,
+): Promise<Omit<Ended, 'signal'>> {
+  let [stdout, stderr] = ['', '']
+  const code = await runProgram(words, {
+    async print(text) {
+      stdout += text
+      return true
+    },
+    say(text) {
+      stderr += text
+    },
+    stdin: Readable.from([Buffer.from(input)]),
+    interactive: false,
+    columns: undefined,
+    cwd,
+    env,
+    command: 'aetheris',
+    version: '0.0.0',
+    load: (path) => import(pathToFileURL(path).href),
+    onInterrupt: () => () => {},
+  })
+  return { code, stdout, stderr }
+}
+
+/** The words of a line to type; sh would take them apart alike. */
+export function wordsOf(line: string): string[] {
+  return [...line.matchAll(/'([^']*)'|(\S+)/g)].map((match) => match[1] ?? (match[2] as string))
 }
 
 /** The built command line as a child process. */

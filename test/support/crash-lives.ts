@@ -1,10 +1,11 @@
 import { memoryStore } from '../../src/store/memory-store.ts'
-import type { JobStore } from '../../src/store/store.ts'
+import type { Commit, JobStore } from '../../src/store/store.ts'
 import { type TestRuntime, type TestRuntimeOptions, testRuntime } from '../../src/testing/test-runtime.ts'
 
-/** A crash: after how many commits of its process, and whether the last one still reached the store. */
+/** A crash: at which commit of its process, and whether that one still reached the store. */
 export interface Crash {
-  after: number
+  /** The number of it, or what tells it. */
+  after: number | ((commit: Commit) => boolean)
   stored: boolean
 }
 
@@ -15,7 +16,7 @@ type Dying = JobStore & { readonly halted: boolean; readonly death: Promise<void
  * `death` resolves when it has happened, and `halted` tells it.
  */
 function dyingStore(store: JobStore, { after, stored }: Crash): Dying {
-  let left = after
+  let count = 0
   let halted = false
   let die = () => {}
   const death = new Promise<void>((resolve) => {
@@ -23,8 +24,9 @@ function dyingStore(store: JobStore, { after, stored }: Crash): Dying {
   })
   const never = () => new Promise<never>(() => {})
   const commit = (...args: Parameters<JobStore['commit']>) => {
-    left -= 1
-    if (left > 0) return store.commit(...args)
+    count += 1
+    const isLast = typeof after === 'number' ? count >= after : after(args[0])
+    if (!isLast) return store.commit(...args)
     halted = true
     die()
     if (stored) void store.commit(...args).catch(() => {})
@@ -55,15 +57,19 @@ async function* hanging(): AsyncGenerator<never> {
 export class Lives {
   runtime!: TestRuntime
   crashes = 0
-  private readonly store = memoryStore()
+  private readonly store: JobStore
   private readonly planned: readonly Crash[]
 
-  private constructor(planned: readonly Crash[]) {
+  private constructor(planned: readonly Crash[], store: JobStore) {
     this.planned = planned
+    this.store = store
   }
 
-  static async open(options: TestRuntimeOptions, planned: readonly Crash[]): Promise<Lives> {
-    const lives = new Lives(planned)
+  static async open(
+    { store = memoryStore(), ...options }: TestRuntimeOptions,
+    planned: readonly Crash[] = [],
+  ): Promise<Lives> {
+    const lives = new Lives(planned, store)
     lives.runtime = await testRuntime({ ...options, store: lives.next() })
     return lives
   }

@@ -2,8 +2,8 @@ import type { AnyAgent } from '../../src/agent/agent.ts'
 import type { JobEvent } from '../../src/event/event.ts'
 import { caseOf, type Sample } from './machine-charts.ts'
 import { agentOf } from './machine-runs.ts'
-import { planRunner, World } from './plans.ts'
 import { fingerprints } from './plans-follow.ts'
+import { planRunner, World } from './plans-world.ts'
 
 /** Child process: replays histories that another process has written, and gives the state after each event. */
 

@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
+import { fromPromise } from 'xstate'
 import { z } from 'zod'
 import type { EffectClass, EventData, EventType, JobEvent } from '../../src/event/event.ts'
 import { type ToolContext, type ToolOptions, tool } from '../../src/index.ts'
@@ -31,6 +32,15 @@ export class Script {
         return new Promise((resolve, reject) => this.open.push({ name, input, context, resolve, reject }))
       },
       ...options,
+    })
+  }
+
+  /** The logic of a promise actor of that id, which gives what {@link Script.answer} says. */
+  promise(id: string) {
+    return fromPromise(({ input, signal: abortSignal }) => {
+      this.begun.push(`promise ${id}`)
+      const context = { effect: id, abortSignal } as ToolContext
+      return new Promise((resolve, reject) => this.open.push({ name: 'promise', input, context, resolve, reject }))
     })
   }
 

@@ -85,9 +85,24 @@ test('options of its own', async () => {
   const options = { full: 'approve', partial: 'approve', no: 'deny' } as const
   const { script, runtime, job, check } = await started({ options })
   await expect(job.approve('pay', { by: 'ana' })).rejects.toMatchObject({ code: 'COMMAND_REFUSED' })
+  // What says yes by the one name never says no by the other.
+  await expect(job.approve('pay', { by: 'ana', option: 'no' })).rejects.toMatchObject({ code: 'COMMAND_REFUSED' })
+  await expect(job.deny('pay', { by: 'ana', option: 'full' })).rejects.toMatchObject({ code: 'COMMAND_REFUSED' })
   await job.approve('pay', { by: 'ana', option: 'partial' })
   await runtime.settle()
   expect(script.call('pay').context.approval).toEqual({ option: 'partial', by: 'ana' })
+  await check()
+})
+
+test.each(['constructor', 'toString', '__proto__', 'timeout', ''])('%o is no option', async (option) => {
+  const { script, runtime, job, check } = await started('always')
+  await expect(job.approve('pay', { by: 'ana', option })).rejects.toMatchObject({
+    code: option === '' ? 'INPUT_INVALID' : 'COMMAND_REFUSED',
+  })
+  await job.approve('pay', { by: 'ana' })
+  await runtime.settle()
+  expect(script.begun).toEqual(['pay pay'])
+  expect(runtime.problems).toEqual([])
   await check()
 })
 

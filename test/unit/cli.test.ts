@@ -4,13 +4,14 @@ import { describe, expect, test } from 'vitest'
 import { createMachine } from 'xstate'
 import { z } from 'zod'
 import { fromMachine } from '../../src/agent/machine-agent.ts'
+import { signalsTaken } from '../../src/agent/signals-taken.ts'
 import { AetherisError, errorCodes } from '../../src/base/error.ts'
 import { outline } from '../../src/cli/about.ts'
 import { commandOf } from '../../src/cli/command-line.ts'
 import { exit, exitCodeOf, UsageError } from '../../src/cli/exit-codes.ts'
 import { answerOf, examplePayload, type Field, fieldsOf, questionOf } from '../../src/cli/form.ts'
 import { Recoveries } from '../../src/cli/recoveries.ts'
-import { isAsleep, type Rest, restOf, signalsTaken, together } from '../../src/cli/rest.ts'
+import { isAsleep, type Rest, restOf, together } from '../../src/cli/rest.ts'
 import { cut, durationText, jsonText, printable, quoted, table, timeText } from '../../src/cli/text.ts'
 import type { JobSnapshot, Pending } from '../../src/replay/job-snapshot.ts'
 import { runs } from '../support/property.ts'
@@ -128,9 +129,12 @@ describe('what a job rests on', () => {
   const at = (all: Pending[], isHeld = false) => {
     const held = isHeld ? { type: 'paused', by: 'ana', since: 0 } : undefined
     const snapshot = { jobId: 'j', status: 'active', value: { running: {} }, pending: all, isHeld, held }
-    return restOf(undefined, snapshot as unknown as JobSnapshot, 1_000)
+    return restOf({ agent: undefined, snapshot: snapshot as unknown as JobSnapshot }, 1_000)
   }
-  const nothing: Rest = { waits: [], held: [], dueAt: undefined, children: [] }
+  /** Why, and until when. */
+  const seen = (rest: Rest | undefined) =>
+    rest && { ...rest, owed: rest.owed.map(({ reason: { kind, effect, moves } }) => [kind, effect, ...moves]) }
+  const nothing = { owed: [] as unknown[], dueAt: undefined, children: [] }
 
   test.each(['requested', 'started', 'ready', 'interrupted', 'answered'] as const)('%s is busy', (status) => {
     expect(at([pending(status), pending('waiting', { signal: 'x' })])).toBeUndefined()
@@ -138,14 +142,14 @@ describe('what a job rests on', () => {
 
   test('a wait is for somebody, also beside a timer; a timer that is due is busy', () => {
     const wait = pending('waiting', { effect: 'review', signal: 'approval', dueAt: 2_000 })
-    const waits = [{ jobId: 'j', effect: 'review', signal: 'approval', payload: 'JSON', dueAt: 2_000 }]
     const rest = at([wait, pending('sleeping', { dueAt: 5_000 })])
-    expect(rest).toEqual({ ...nothing, waits, dueAt: 2_000 })
+    expect(seen(rest)).toEqual({ ...nothing, owed: [['signal', 'review', 'signal approval JSON']], dueAt: 2_000 })
     expect(isAsleep(rest as Rest)).toBe(false)
     expect(at([wait, pending('sleeping', { dueAt: 1_000 })])).toBeUndefined()
-    expect(at([pending('unknown')])?.waits).toEqual([{ jobId: 'j', effect: 'a', unknown: true }])
-    expect(at([pending('approving', { tool: 'pay' })])?.waits).toEqual([{ jobId: 'j', effect: 'a', approval: 'pay' }])
+    expect(seen(at([pending('unknown')]))?.owed).toEqual([['outcome', 'a', ...resolutions]])
+    expect(seen(at([pending('approving')]))?.owed).toEqual([['approval', 'a', 'approve a', 'deny a']])
   })
+  const resolutions = ['resolve a --completed JSON', 'resolve a --failed MESSAGE', 'resolve a --again']
 
   test('only timers: until the first one', () => {
     const rest = at([pending('sleeping', { dueAt: 5_000 }), pending('backoff', { dueAt: 3_000 })]) as Rest
@@ -154,7 +158,7 @@ describe('what a job rests on', () => {
   })
 
   test('paused: what is under way still ends, nothing else starts', () => {
-    expect(at([pending('requested')], true)).toEqual({ ...nothing, held: ['Paused by ana.'] })
+    expect(seen(at([pending('requested')], true))).toEqual({ ...nothing, owed: [['paused', undefined, 'resume']] })
     expect(at([pending('started')], true)).toBeUndefined()
   })
 
@@ -162,7 +166,7 @@ describe('what a job rests on', () => {
     const parent = at([pending('awaiting', { childId: 'j/a' }), pending('sleeping', { dueAt: 9_000 })]) as Rest
     expect(parent).toEqual({ ...nothing, dueAt: 9_000, children: ['j/a'] })
     const child = at([pending('waiting', { signal: 'x', dueAt: 4_000 })]) as Rest
-    expect(together([parent, child])).toEqual({ ...parent, waits: child.waits, dueAt: 4_000 })
+    expect(together([parent, child])).toEqual({ ...parent, owed: child.owed, dueAt: 4_000 })
   })
 
   test('a hand-written machine takes the signals of the states it is in', () => {
@@ -177,11 +181,22 @@ describe('what a job rests on', () => {
         b: { initial: 'x', states: { x: { on: { jump: 'y', '*': 'y' } }, y: {} } },
       },
     })
-    expect(signalsTaken(machine, { a: 'one', b: 'x' })).toEqual(['stop', 'go', 'hurry', 'jump'])
-    expect(signalsTaken(machine, { a: 'two', b: 'y' })).toEqual(['stop', 'back'])
-    const snapshot = { jobId: 'j', status: 'active', value: { running: { a: 'two', b: 'y' } }, pending: [] }
-    const rest = restOf(fromMachine('m', machine), snapshot as unknown as JobSnapshot, 0)
-    expect(rest?.waits.map(({ signal }) => signal)).toEqual(['stop', 'back'])
+    const agent = fromMachine('m', machine)
+    expect(signalsTaken(agent, { running: { a: 'one', b: 'x' } })).toEqual(['stop', 'go', 'hurry', 'jump'])
+    expect(signalsTaken(agent, { paused: { a: 'two', b: 'y' } })).toEqual(['stop', 'back'])
+    expect(signalsTaken(agent, 'completed')).toEqual([])
+  })
+
+  test('a hand-written machine that only may take a signal is asleep while a timer moves it', () => {
+    const agent = fromMachine('m', createMachine({ initial: 'a', states: { a: { on: { go: 'b' } }, b: {} } }))
+    const resting = (state: string, all: Pending[]) => {
+      const snapshot = { jobId: 'j', status: 'active', value: { running: state }, pending: all }
+      return restOf({ agent, snapshot: snapshot as unknown as JobSnapshot }, 0) as Rest
+    }
+    expect(isAsleep(resting('a', []))).toBe(false)
+    expect(seen(resting('a', []))?.owed).toEqual([['signal', undefined, 'signal go JSON']])
+    expect(isAsleep(resting('a', [pending('sleeping', { dueAt: 1 })]))).toBe(true)
+    expect(seen(resting('b', []))?.owed).toEqual([['machine', undefined, 'cancel', 'terminate']])
   })
 })
 

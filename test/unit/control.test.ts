@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { createMachine, fromPromise, setup } from 'xstate'
 import { z } from 'zod'
+import type { EffectClass } from '../../src/event/event.ts'
 import { agent, fromMachine, TerminalError, undo } from '../../src/index.ts'
 import { replay } from '../../src/replay/replay.ts'
 import { testRuntime } from '../../src/testing/test-runtime.ts'
@@ -8,8 +9,8 @@ import { dataOf, Script, typesOf } from '../support/scripted.ts'
 
 /** Pause, resume, cancel, terminate, retry and restart: who asked is in the history, and the state shows it. */
 
-function twoSteps(script: Script) {
-  const work = script.tool('work')
+function twoSteps(script: Script, effect: EffectClass = 'once') {
+  const work = script.tool('work', effect)
   const revert = script.tool('revert', 'idempotent')
   return agent({
     name: 'two-steps',
@@ -75,21 +76,87 @@ describe('cancel', () => {
     await replays(it, job as never)
   })
 
-  test('waits for what is under way only so long, and undoes what may have happened', async () => {
+  test.each(['once', 'idempotent'] as const)(
+    'waits only so long, and undoes what may have happened (%s)',
+    async (effect) => {
+      const script = new Script()
+      const { it, runtime, job } = await started(script, () => twoSteps(script, effect))
+      await job.cancel()
+      await runtime.advance(999)
+      expect(job.getSnapshot().value).toEqual({ cancelling: { first: 'running' } })
+      await runtime.advance(1)
+      expect(job.getSnapshot().value).toBe('compensating')
+      expect(await dataOf(job, 'node.outcome_unknown')).toEqual([{ effect: 'first', attempt: 1, reason: 'cancelled' }])
+      script.answer('job.undo/first')
+      await runtime.settle()
+      script.answer('first', 'late')
+      await runtime.settle()
+      expect(job.getSnapshot().value).toBe('cancelled')
+      expect(await dataOf(job, 'node.late_result')).toEqual([{ effect: 'first', attempt: 1, ok: true, value: 'late' }])
+      await replays(it, job as never)
+    },
+  )
+
+  test('undoes what may have happened when its process died, of a call that it would have repeated', async () => {
     const script = new Script()
-    const { it, runtime, job } = await started(script)
+    const { it, runtime, job } = await started(script, () => twoSteps(script, 'idempotent'))
     await job.cancel()
-    await runtime.advance(999)
-    expect(job.getSnapshot().value).toEqual({ cancelling: { first: 'running' } })
-    await runtime.advance(1)
-    expect(job.getSnapshot().value).toBe('compensating')
-    expect(await dataOf(job, 'node.outcome_unknown')).toEqual([{ effect: 'first', attempt: 1, reason: 'cancelled' }])
+    await runtime.settle()
+    await using after = await runtime.reopen()
+    await after.settle()
+    expect(script.begun).toEqual(['work first', 'revert job.undo/first'])
     script.answer('job.undo/first')
+    await after.settle()
+    const same = await after.job('job')
+    expect(same.getSnapshot()).toMatchObject({ value: 'cancelled', nodes: { first: 'unknown' } })
+    await replays(it, same as never)
+  })
+
+  test('undoes it also where the job was stopped before it could be repeated', async () => {
+    const script = new Script()
+    const { it, runtime } = await started(script, () => twoSteps(script, 'idempotent'))
+    const held = await runtime.reopen({ effects: 'hold' })
+    await held.settle()
+    await (await held.job('job')).cancel()
+    await held.settle()
+    await using after = await held.reopen({ effects: 'run' })
+    await after.settle()
+    expect(script.begun).toEqual(['work first', 'revert job.undo/first'])
+    await replays(it, (await after.job('job')) as never)
+  })
+
+  test('undoes what an attempt may have done before the one that stopped', async () => {
+    const script = new Script()
+    const { it, runtime } = await started(script, () => twoSteps(script, 'idempotent'))
+    await using after = await runtime.reopen()
+    await after.settle()
+    const job = await after.job('job')
+    await job.cancel()
+    await after.settle()
+    script.obey('first') // of the process that died, which nobody hears any more
+    script.obey('first')
+    await after.settle()
+    expect(script.begun).toEqual(['work first', 'work first', 'revert job.undo/first'])
+    await replays(it, job as never)
+  })
+
+  test('undoes what an attempt may have done that ran out of time', async () => {
+    const script = new Script()
+    const slow = script.tool('slow', 'idempotent', { timeoutMs: 1_000, retry: { initialDelayMs: 60_000 } })
+    const revert = script.tool('revert', 'idempotent')
+    const { it, runtime, job } = await started(script, () =>
+      agent({
+        name: 'two-steps',
+        input: z.any(),
+        output: z.any(),
+        tools: [slow, revert],
+        plan: (graph) => graph.call('first', slow, 1, { compensate: () => undo(revert, 1) }),
+      }),
+    )
+    await runtime.advance(1_000)
+    await job.cancel()
     await runtime.settle()
-    script.answer('first', 'late')
-    await runtime.settle()
-    expect(job.getSnapshot().value).toBe('cancelled')
-    expect(await dataOf(job, 'node.late_result')).toEqual([{ effect: 'first', attempt: 1, ok: true, value: 'late' }])
+    expect(script.begun).toEqual(['slow first', 'revert job.undo/first'])
     await replays(it, job as never)
   })
 
@@ -234,7 +301,11 @@ describe('retry and restart', () => {
     expect(job.getSnapshot().value).toBe('failed')
     expect(job.getSnapshot().nodes).toEqual({ a: 'completed', b: 'failed', c: 'completed', d: 'cancelled' })
     await expect(job.retry('a')).rejects.toMatchObject({ code: 'COMMAND_REFUSED' })
-    await expect(job.retry('nobody')).rejects.toMatchObject({ code: 'COMMAND_REFUSED' })
+    for (const nobody of ['nobody', 'constructor', '__proto__', 'toString']) {
+      await expect(job.retry(nobody)).rejects.toMatchObject({ code: 'COMMAND_REFUSED' })
+      await expect(job.restart(nobody)).rejects.toMatchObject({ code: 'COMMAND_REFUSED' })
+      expect(job.getSnapshot().matches(nobody)).toBe(false)
+    }
     await job.retry('b', { by: 'ana', reason: 'disk replaced' })
     await runtime.settle()
     expect(job.getSnapshot().nodes).toEqual({ a: 'completed', b: 'running', c: 'completed', d: 'blocked' })

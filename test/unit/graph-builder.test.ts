@@ -1,19 +1,12 @@
 import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
-import { z } from 'zod'
-import { type AetherisError, type Issue, isAetherisError } from '../../src/base/error.ts'
+import type { z } from 'zod'
+import type { Issue } from '../../src/base/error.ts'
 import { limits } from '../../src/base/limits.ts'
 import { buildGraph, type Graph } from '../../src/graph/builder.ts'
 import { all, any, eq, exists, gt, gte, is, isIn, lt, lte, ne, not, type Question } from '../../src/graph/question.ts'
 import type { Ref } from '../../src/graph/ref.ts'
-
-const search = {
-  name: 'search',
-  input: z.object({ query: z.string() }),
-  output: z.object({ urls: z.array(z.string()), count: z.number(), ok: z.boolean() }),
-}
-const loose = { name: 'loose', input: z.unknown(), output: z.any() }
-const approval = { name: 'approval', payload: z.object({ approved: z.boolean(), by: z.string() }) }
+import { approval, issueOf, loose, search } from '../support/building.ts'
 
 /** The input of a call, as a template. */
 const inputOf = (input: (graph: Graph, found: Ref<z.output<typeof search.output>>) => unknown) =>
@@ -21,16 +14,6 @@ const inputOf = (input: (graph: Graph, found: Ref<z.output<typeof search.output>
     const found = graph.call('find', search, { query: 'x' })
     graph.call('use', loose, input(graph, found))
   }).nodes[1] as { input: unknown }
-
-function issueOf(define: (graph: Graph) => unknown): Issue {
-  try {
-    buildGraph(define)
-  } catch (error) {
-    if (isAetherisError(error, 'PLAN_INVALID')) return (error as AetherisError).issues[0] as Issue
-    throw error
-  }
-  throw new Error('nothing was thrown')
-}
 
 test('a plan is built as data', () => {
   const graph = buildGraph((graph) => {

@@ -13,9 +13,14 @@ interface BadPlan {
 }
 
 const corpus = JSON.parse(readFileSync(new URL('../corpus/plans.json', import.meta.url), 'utf8')) as BadPlan[]
-const known = { tools: new Set(['fetch']), signals: new Set(['approval']) }
+const known = { tools: new Set(['fetch']), signals: new Set(['approval']), agents: new Set(['child']) }
 const call = (id: string, more: object = {}) => ({ id, kind: 'call', tool: 'fetch', input: null, ...more })
 const plan = (...nodes: unknown[]) => ({ nodes, output: null })
+const loop = (id: string, ...nodes: unknown[]) => ({
+  ...{ id, kind: 'loop', start: { $input: ['n'] }, body: { nodes, output: { $state: [] } } },
+  ...{ until: { gte: [{ $iteration: [] }, 2] }, max: limits.iterationsMax },
+})
+const undo = (input: unknown) => ({ compensate: { tool: 'fetch', input } })
 
 describe('every bad plan of the corpus is refused for what it is', () => {
   test('there are plenty, each with its own name', () => {
@@ -45,6 +50,43 @@ describe('a plan that is fine', () => {
       plan({ id: 'm', kind: 'map', tool: 'fetch', over: [1], input: { a: { $item: ['x'] }, b: { $index: [] } } }),
     ],
     ['a literal', plan(call('a', { input: { $literal: { $ref: ['nowhere'], $x: { $item: [] } } } }))],
+    ['a child', plan({ id: 'c', kind: 'spawn', agent: 'child', input: 1, detach: true, onParentEnd: 'abandon' })],
+    [
+      'a choice, and what each way gives',
+      plan(
+        { id: 'c', kind: 'choose', cases: [{ name: 'left', when: { is: { $input: [] } } }], otherwise: 'right' },
+        call('b', { input: { $case: [{ $ref: ['c'] }, { left: { $ref: ['a', 'x'] }, constructor: 1 }] } }),
+        call('a', { when: { eq: [{ $ref: ['c'] }, 'left'] } }),
+      ),
+    ],
+    ['a choice without a way', plan({ id: 'c', kind: 'choose', cases: [] })],
+    // A selector may be anything, so what it selects may be given without a choice.
+    ['a case form of its own', plan(call('a', { input: { $case: [{ $input: ['kind'] }, { dear: 1, cheap: [2] }] } }))],
+    ['loops in loops, four deep', plan(loop('a', loop('a', loop('a', loop('a', call('a'))))))],
+    ['ids that are taken outside of a loop', plan(call('a'), loop('b', call('a'), call('b')))],
+    [
+      'nodes that are undone with what comes later: that is no order',
+      plan(
+        call('a', { after: ['b'], ...undo([{ $output: ['id'] }, { $ref: ['a'] }, { $ref: ['b'] }]) }),
+        call('b', undo({ $ref: ['a'] })),
+      ),
+    ],
+    [
+      'items that are undone',
+      plan({ id: 'm', kind: 'map', tool: 'fetch', over: [], input: 1, ...undo([{ $item: [] }, { $index: [] }]) }),
+    ],
+    [
+      'an approval',
+      plan(
+        call('a', {
+          approval: {
+            options: { constructor: 'approve', no: 'deny' },
+            ...{ by: ['ana'], timeoutMs: 5, onTimeout: 'approve', escalate: { afterMs: 4, to: ['boss'] } },
+          },
+        }),
+      ),
+    ],
+    ['an approval that nobody has to give', plan(call('a', { approval: { timeoutMs: 5, onTimeout: 'approve' } }))],
     [
       'a wait and a sleep of nothing',
       plan({ id: 'w', kind: 'wait', signal: 'approval', timeoutMs: 0 }, { id: 's', kind: 'sleep', ms: 0 }),
@@ -85,6 +127,9 @@ describe('what JSON cannot say', () => {
       },
     },
   )
+  const half = Array.from({ length: limits.nodesMax / 2 }, (_, index) => call(`n${index}`))
+  const nested = (depth: number): object => (depth === 0 ? call('a') : loop('a', nested(depth - 1)))
+  const ways: unknown = JSON.parse('{"__proto__":"approve"}')
   const longList = Array.from({ length: limits.nodesMax + 1 }, (_, index) => call(`n${index}`))
 
   test.each<[string, unknown, string]>([
@@ -109,6 +154,10 @@ describe('what JSON cannot say', () => {
     ],
     ['more values than allowed', plan(call('a', { input: Array.from({ length: 200_001 }, () => 0) })), 'too_large'],
     ['more nodes than allowed', { nodes: longList, output: null }, 'too_many_nodes'],
+    ['more nodes than allowed, in two loops', plan(loop('a', ...half), loop('b', ...half)), 'too_many_nodes'],
+    ['a thousand loops in loops', plan(nested(1_000)), 'too_deep'],
+    ['a key __proto__ of ways', plan(call('a', { input: { $case: [1, ways] } })), 'not_json'],
+    ['an option __proto__', plan(call('a', { approval: { options: ways } })), 'not_json'],
   ])('%s', (_, value, code) => {
     expect(checkGraph(value, known).issues).toMatchObject([{ code }])
     expect(ran).toBe(0)
@@ -176,4 +225,16 @@ test('sentences say what was expected', () => {
   expect(messageOf(plan(call('a', { tool: '' })))).toBe('This must have at least 1 characters.')
   expect(messageOf(plan({ id: 's', kind: 'sleep', ms: -1 }))).toBe('This must be at least 0.')
   expect(messageOf(plan({ id: 's', kind: 'sleep', ms: 0.5 }))).toBe('This must be a whole number.')
+})
+
+test.each([
+  [{ detach: true, onParentEnd: 'cancel' }, ['contradiction']],
+  [{ detach: true, onParentEnd: 'terminate' }, ['contradiction']],
+  [{ detach: true, onParentEnd: 'abandon' }, []],
+  [{ detach: true }, []],
+  [{ onParentEnd: 'terminate' }, []],
+])('a job that is started with %o', (options, codes) => {
+  const node = { id: 'kid', kind: 'spawn', agent: 'other', input: null, ...options }
+  const { issues = [] } = checkGraph(plan(node), { ...known, agents: new Set(['other']) })
+  expect(issues.map(({ code }) => code)).toEqual(codes)
 })

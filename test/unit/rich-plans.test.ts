@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
+import { limits } from '../../src/base/limits.ts'
 import type { Graph } from '../../src/graph/builder.ts'
 import { gt, gte } from '../../src/graph/question.ts'
 import type { Ref } from '../../src/graph/ref.ts'
@@ -202,6 +203,74 @@ describe('map', () => {
     expect(job.getSnapshot().error?.message).toBe('no')
     await check()
   })
+
+  test('that is given no list fails: what is under way may end, and what was done is undone', async () => {
+    const { script, runtime, job, check } = await started((graph, { work, pay, revert }) => {
+      const list = graph.call('list', work, 1, { compensate: (output) => undo(revert, output) })
+      graph.call('busy', pay, 1)
+      return graph.map('each', pay, list as never, (item) => item)
+    })
+    script.answer('list', 'no list')
+    await runtime.settle()
+    expect(job.getSnapshot().nodes).toEqual({ list: 'completed', busy: 'running', each: 'failed' })
+    script.obey('busy')
+    await runtime.settle()
+    expect(script.call('job.undo/list').input).toBe('no list')
+    script.answer('job.undo/list')
+    await runtime.settle()
+    expect(job.getSnapshot().error).toMatchObject({
+      code: 'INPUT_INVALID',
+      message: expect.stringMatching(/this string/),
+    })
+    await check()
+  })
+
+  test.each([
+    ['nothing', undefined],
+    ['null', null],
+    ['this object', {}],
+  ])('that is given %s fails without its plan, where that goes on', async (what, output) => {
+    const { script, runtime, job, check } = await started((graph, { work, pay }) => {
+      const list = graph.call('list', work, 1) as never as Ref<{ items: number[] }>
+      const each = graph.map('each', pay, list.items, (item) => item, { onFailure: 'continue' })
+      return { each, next: graph.call('next', work, 1, { after: [each] }) }
+    })
+    script.answer('list', { items: output })
+    await runtime.settle()
+    expect(job.getSnapshot().nodes).toMatchObject({ each: 'failed', next: 'running' })
+    expect(JSON.stringify(job.getSnapshot().results['each'])).toContain(`gave ${what}`)
+    script.answer('next', 1)
+    await runtime.settle()
+    expect(job.getSnapshot().output).toEqual({ next: 1 })
+    await check()
+  })
+
+  test.each(['fail', 'collect'] as const)(
+    'that is cancelled undoes also the item that nobody knows the outcome of (%s)',
+    async (onItemFailure) => {
+      const { script, runtime, job, check } = await started((graph, { pay, revert }) =>
+        graph.map('pay', pay, ['a', 'b', 'c'], (item) => item, {
+          onItemFailure,
+          compensate: (output, item) => undo(revert, { id: (output as never as Ref<{ id: string }>).id, item }),
+        }),
+      )
+      script.answer('pay/1', { id: 'B' })
+      await runtime.settle()
+      await job.cancel()
+      await runtime.settle()
+      script.obey('pay/2')
+      await runtime.advance(1_000)
+      expect(await dataOf(job, 'node.outcome_unknown')).toMatchObject([{ effect: 'pay/0', reason: 'cancelled' }])
+      expect(script.call('job.undo/pay/0').input).toEqual({ item: 'a' })
+      script.answer('job.undo/pay/0')
+      await runtime.settle()
+      expect(script.call('job.undo/pay/1').input).toEqual({ id: 'B', item: 'b' })
+      script.answer('job.undo/pay/1')
+      await runtime.settle()
+      expect(job.getSnapshot().value).toBe('cancelled')
+      await check()
+    },
+  )
 
   test('that fails while its plan goes on without it', async () => {
     const { script, runtime, job, check } = await started((graph, { pay, work }) => {
@@ -472,6 +541,35 @@ describe('revised plans', () => {
     await runtime.settle()
     expect(other.getSnapshot().value).toBe('cancelled')
     expect((await replay(it, other.events())).divergence).toBeUndefined()
+  })
+
+  test('a planner that is never content is asked a thousand times at most', async () => {
+    let asked = 0
+    const it = agent({
+      name: 'restless',
+      input: z.any(),
+      output: z.any(),
+      planner: {
+        name: 'rules',
+        plan() {
+          asked += 1
+          return { nodes: [], output: null, revise: { onSettled: true } }
+        },
+      },
+    })
+    await using runtime = await testRuntime({ agents: [it] })
+    const job = await runtime.spawn(it, null)
+    await job.waitFor(({ status }) => status !== 'active')
+    expect(job.getSnapshot().error).toMatchObject({ code: 'LIMIT_EXCEEDED' })
+    expect(asked).toBe(limits.planRoundsMax)
+  })
+
+  test('a plan that is made in code cannot be asked for again', async () => {
+    const { script, runtime, job } = await started((graph, { work }) => graph.call('a', work, 1))
+    await expect(job.revise({ by: 'ana' })).rejects.toMatchObject({ code: 'COMMAND_REFUSED' })
+    script.answer('a')
+    await runtime.settle()
+    expect((await typesOf(job)).filter((type) => type.startsWith('plan.'))).toEqual(['plan.requested', 'plan.adopted'])
   })
 
   test('somebody may ask for another plan while a job runs: what is under way goes on where the new plan has it', async () => {

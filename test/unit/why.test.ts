@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest'
+import { createMachine } from 'xstate'
 import { z } from 'zod'
 import type { Graph } from '../../src/graph/builder.ts'
-import { agent, signal } from '../../src/index.ts'
+import { agent, fromMachine, signal, TerminalError } from '../../src/index.ts'
+import { why } from '../../src/replay/why.ts'
 import { testRuntime } from '../../src/testing/test-runtime.ts'
 import { Script } from '../support/scripted.ts'
 
@@ -117,6 +119,39 @@ describe('why', () => {
     expect(await job.why()).toMatchObject([
       { kind: 'budget', what: expect.stringContaining('toolCalls is at 1 of 1') },
       { kind: 'call' },
+    ])
+  })
+
+  test('that it has failed, and what can be tried again', async () => {
+    const { job, runtime, script } = await stuck((graph, { work }) => graph.call('a', work, 1))
+    script.fail('a', new TerminalError('no disk'))
+    await runtime.settle()
+    expect(await job.why()).toMatchObject([
+      { kind: 'ended', what: 'The job is failed: no disk.', owes: 'nobody', moves: ['retry a'] },
+    ])
+  })
+
+  test('a hand-written machine: the signals that it takes where it is, or that it takes none', async () => {
+    const door = fromMachine(
+      'door',
+      createMachine({ initial: 'shut', states: { shut: { on: { open: 'wide' } }, wide: {} } }),
+    )
+    await using runtime = await testRuntime({ agents: [door] })
+    const job = await runtime.spawn(door, null)
+    expect(await job.why()).toMatchObject([
+      { kind: 'signal', what: 'The job takes the signal "open".', moves: ['signal open JSON'] },
+    ])
+    await job.signal('open', {})
+    await runtime.settle()
+    expect(await job.why()).toMatchObject([{ kind: 'machine', moves: ['cancel', 'terminate'] }])
+  })
+
+  test('that nobody runs it, as somebody sees it who only reads', async () => {
+    const { job } = await stuck((graph, { work }) => graph.call('a', work, 1))
+    expect(why(job.getSnapshot(), { unread: 1, isOwned: false, takes: [] })).toMatchObject([
+      { kind: 'owner', moves: ['run'] },
+      { kind: 'call', what: 'a: attempt 1 was under way when its process ended.', owes: 'whoever runs the job' },
+      { kind: 'message', what: 'A message in its inbox is unread.', moves: [] },
     ])
   })
 
