@@ -6,7 +6,7 @@ import type { JobHandle } from '../runtime/job-handle.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { keyPart } from '../store/store.ts'
 import type { ExposedTools, OutsideCall } from './expose-tools.ts'
-import { isOpen, Lifetimes } from './lifetimes.ts'
+import { cancel, isOpen, Lifetimes } from './lifetimes.ts'
 import { comeAgain, mismatch, Refusal } from './refusal.ts'
 import type { Caller } from './tokens.ts'
 
@@ -35,8 +35,9 @@ export class Calls {
       if (row.agent !== this.exposed.agent.name) continue
       const call = await this.runtime.job(row.id)
       const { jobId, effect } = (await requestOf(call)).for
-      // It was made for a job of this store, and jobs do not vanish from one.
-      this.lifetimes.add(await this.runtime.job(jobId), effect, call)
+      const parent = await this.jobOrNone(jobId)
+      if (parent === undefined) await cancel(call, jobId)
+      else this.lifetimes.add(parent, effect, call)
     }
   }
 

@@ -36,7 +36,7 @@ export class Lifetimes {
   }
 }
 
-async function cancel(call: JobHandle, parent: string): Promise<void> {
+export async function cancel(call: JobHandle, parent: string): Promise<void> {
   const reason = 'The call of the agent that asked for this one is over.'
   try {
     await call.cancel({ by: `job ${parent}`, reason })

@@ -1,4 +1,4 @@
-import { AetherisError } from '../base/error.ts'
+import { AetherisError, toErrorData } from '../base/error.ts'
 import { isObject, type Json } from '../base/json.ts'
 import { limits } from '../base/limits.ts'
 import { type JsonBody, readJson } from './json-body.ts'
@@ -48,10 +48,10 @@ export class Peer {
       invalid(name, 'one of its headers has a name or a value that HTTP forbids')
   }
 
-  /** Sends a request and reads what comes back. Throws only what `headers` throws. */
+  /** Sends a request and reads what comes back. Never throws. */
   async exchange({ method, url, headers, body, secret, abortSignal }: Sending): Promise<Exchange> {
-    const all = asHeaders(typeof this.headers === 'function' ? await this.headers() : this.headers)
-    if (all === undefined) return { type: 'unsent', why: 'the headers that were made for it are not valid' }
+    const all = await this.headersNow()
+    if (typeof all === 'string') return { type: 'unsent', why: all }
     const secrets = [...secretsIn(all, url), ...(secret === undefined ? [] : [secret])]
     for (const [name, value] of Object.entries(headers)) all.set(name, value)
     const content = body === undefined ? {} : { body: JSON.stringify(body) }
@@ -61,6 +61,16 @@ export class Peer {
       return { type: 'answer', status, headers: got, ...rest, said: saidIn(rest.body, secrets) }
     } catch (error) {
       return { type: isUnsent(error) ? 'unsent' : 'lost', why: codeOf(error) }
+    }
+  }
+
+  /** The headers of the user, or why there are none. */
+  private async headersNow(): Promise<Headers | string> {
+    try {
+      const made = typeof this.headers === 'function' ? await this.headers() : this.headers
+      return asHeaders(made) ?? 'the headers that were made for it are not valid'
+    } catch (error) {
+      return `its headers could not be made: ${toErrorData(error).message}`
     }
   }
 }

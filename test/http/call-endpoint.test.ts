@@ -375,6 +375,13 @@ describe('a call lives as long as the reason for it', () => {
     expect(await ended('big')).toMatchObject({ by: 'job job' })
   })
 
+  test('it is cancelled by the next process where there is no such job', async () => {
+    const input = { for: { jobId: 'nobody', effect: 'trip' }, key: 'big', tool: 'ask', input: 1 }
+    await it.runtime.spawn(it.calls, input, { id: 'job/trip/big' })
+    await it.reopen()
+    expect(await ended('big')).toMatchObject({ by: 'job nobody' })
+  })
+
   test('nothing new is begun while the job is paused, and what there is can be asked about', async () => {
     await it.call(oslo)
     await begun(1)

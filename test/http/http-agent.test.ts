@@ -186,6 +186,15 @@ describe.each<EffectClass>(['once', 'idempotent'])('of class %s, the answer', (e
     }
   })
 
+  test('that is not sent, as its headers could not be made', async () => {
+    const other = await agentThat(() => ({ json: { output: 1 } }))
+    const headers = () => Promise.reject(new Error('no token today'))
+    const { job, clock } = await started(other.url, effect, { headers })
+    expect(await rest(job, clock)).toEqual(again)
+    expect((await dataOf(job, 'node.retried'))[0]?.error.message).toContain('no token today')
+    expect(other.received).toEqual([])
+  })
+
   test('409 to a later attempt says that the one before is at work', async () => {
     const other = await agentThat((_, nth) => ({ status: nth === 1 ? 429 : 409, headers: { 'Retry-After': '1' } }))
     const { job, clock } = await started(other.url, effect, { retry: { maxAttempts: 3 } })

@@ -95,6 +95,21 @@ describe('a task', () => {
     expect(JSON.stringify(await eventsOf(job))).not.toContain('hunter22')
   })
 
+  test('goes on where the headers of a question could not be made', async () => {
+    const other = await agentThat(inTurn(accepted, { json: { output: 'done' } }))
+    let made = 0
+    const headers = async () => {
+      made += 1
+      if (made === 2) throw new Error('no token today')
+      return {}
+    }
+    const { job, clock } = await started(other.url, 'once', { headers })
+    await until(() => clock.nextAt === clock.now() + 2_000)
+    clock.goTo(clock.now() + 2_000)
+    await ask(other, clock, 4_000)
+    expect(await job.result()).toBe('done')
+  })
+
   test('that has failed fails the call', async () => {
     const other = await agentThat(inTurn(accepted, { json: { error: { message: 'no seats' } } }))
     const { job, clock } = await started(other.url, 'idempotent')

@@ -1,6 +1,14 @@
 import { z } from 'zod'
 import type { EffectClass } from '../../src/event/event.ts'
-import { callEndpoint, exposeTools, type Handler, httpAgent, type Server, serve } from '../../src/http/http.ts'
+import {
+  callEndpoint,
+  type ExposedTools,
+  exposeTools,
+  type Handler,
+  httpAgent,
+  type Server,
+  serve,
+} from '../../src/http/http.ts'
 import { agent, type JobHandle, openRuntime, type Runtime } from '../../src/index.ts'
 import { memoryStore } from '../../src/store/memory-store.ts'
 import { SimulatedClock } from '../../src/testing/simulated-clock.ts'
@@ -17,6 +25,8 @@ export interface Outside {
   job: JobHandle
   script: Script
   server: Server
+  /** The agent that calls are jobs of. */
+  calls: ExposedTools['agent']
   url: string
   token: string
   other: OtherAgent
@@ -54,7 +64,7 @@ export async function outside({ effect = 'once' as EffectClass, id = 'job' } = {
   })
   const store = memoryStore()
   const it_: Outside = {
-    ...{ script, server, url: tools.url, other, clock: new SimulatedClock(), problems: [] },
+    ...{ script, server, calls: tools.agent, url: tools.url, other, clock: new SimulatedClock(), problems: [] },
     runtime: undefined as unknown as Runtime,
     job: undefined as unknown as JobHandle,
     token: '',
