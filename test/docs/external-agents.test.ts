@@ -1,31 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { type AddressInfo, connect, createServer } from 'node:net'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setImmediate } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { afterAll, expect, test } from 'vitest'
+import { page, root } from '../support/docs.ts'
 import { newDirectory, removeDirectories } from '../support/store-data.ts'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
-const file = join(root, 'docs/external-agents.md')
-const page = readFileSync(file, 'utf8')
 const tsx = createRequire(import.meta.url).resolve('tsx')
 afterAll(removeDirectories)
-
-const examples = [...page.matchAll(/<!-- (\S+)#(\w+) -->\n```ts\n([\s\S]*?)```/g)].map(
-  ([, path = '', name = '', shown]) => ({
-    ...{ path, name, shown },
-  }),
-)
-
-test.each(examples)('the page shows $path as it is', ({ path, name, shown }) => {
-  const source = readFileSync(join(root, path), 'utf8')
-  expect(shown).toBe(new RegExp(`// #region ${name}\n([\\s\\S]*?)// #endregion`).exec(source)?.[1])
-})
 
 function start(path: string, cwd: string, env: Record<string, string>): ChildProcess {
   return spawn(process.execPath, ['--import', tsx, join(root, path)], { cwd, env: { ...process.env, ...env } })
@@ -50,8 +35,7 @@ async function listening(port: string): Promise<void> {
   while (!(await isUp())) await setImmediate()
 }
 
-test('the two programs that it shows work together', async () => {
-  expect(examples.map(({ name }) => name)).toEqual(['program', 'concierge'])
+test('the two programs of docs/external-agents.md work together', async () => {
   const [cwd, PORT, CALLS_PORT] = await Promise.all([newDirectory(), freePort(), freePort()])
   const concierge = start('examples/external-agent/concierge.ts', cwd, { PORT })
   try {
@@ -59,12 +43,11 @@ test('the two programs that it shows work together', async () => {
     const CONCIERGE_URL = `http://127.0.0.1:${PORT}`
     const program = start('examples/external-agent/program.ts', cwd, { CONCIERGE_URL, CALLS_PORT })
     const said = Promise.all([program.stdout, program.stderr].map((stream) => text(stream as NodeJS.ReadableStream)))
-    expect(await said).toEqual([`${/console\.log\(.*\) \/\/ (.*)/.exec(page)?.[1]}\n`, ''])
+    expect(await said).toEqual([
+      `${/console\.log\(.*\) \/\/ (.*)/.exec(page('examples/external-agent/program.ts'))?.[1]}\n`,
+      '',
+    ])
   } finally {
     concierge.kill()
   }
-})
-
-test.each([...page.matchAll(/\]\((?!https?:)([^)#]+)/g)].map((match) => match[1] as string))('%s exists', (path) => {
-  expect(existsSync(join(dirname(file), path))).toBe(true)
 })
