@@ -124,6 +124,11 @@ const faults: [string, Reply, { once: unknown; idempotent: unknown }][] = [
   ['504', { status: 504 }, { once: 'unknown', idempotent: again }],
   ['599', { status: 599 }, { once: 'unknown', idempotent: again }],
   ['a failure', { json: { error: { message: 'no such town' } } }, failing('Agent "away" failed: no such town')],
+  [
+    '202 with a task of endless name',
+    { status: 202, json: { task: 'a'.repeat(1_025) } },
+    { once: 'unknown', idempotent: again },
+  ],
   ['202 without a task', { status: 202, json: {} }, { once: 'unknown', idempotent: again }],
   [
     '202 elsewhere',
