@@ -26,6 +26,10 @@ export const limits = {
   idCharactersMax: 128,
   /** Characters that one attempt may emit. */
   emittedCharactersMax: 16 * 1024 * 1024,
+  /** Tools that are taken of one MCP server. */
+  serverToolsMax: 1_000,
+  /** Characters of what an MCP server says about one of its tools. */
+  toolDefinitionCharactersMax: 256 * 1024,
   /** Eventless transitions in one step of a hand-written machine. */
   microstepsMax: 10_000,
 } as const

@@ -53,8 +53,10 @@ const byCode: Record<ErrorCode, number> = {
   STORE_FORMAT: exit.usage,
   STORE_IO: exit.failed,
   STORE_LOCKED: exit.inUse,
+  TOOL_CHANGED: exit.failed,
   TOOL_FAILED: exit.failed,
   TOOL_TIMEOUT: exit.failed,
+  TOOLS_UNAVAILABLE: exit.failed,
 }
 
 export function exitCodeOf(error: unknown): number {
