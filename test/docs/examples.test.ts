@@ -12,7 +12,7 @@ const examples = fileURLToPath(new URL('../../examples/', import.meta.url))
 const names = ['refund', 'trip', 'invoices', 'estimate']
 
 test('no example is left out', () => {
-  expect([...names, 'licence-audit', 'review'].sort()).toEqual(readdirSync(examples).sort())
+  expect([...names, 'licence-audit', 'notes', 'review'].sort()).toEqual(readdirSync(examples).sort())
 })
 
 test.each(names)('%s', (name) => {
