@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config'
 /** Long enough for a loaded machine with few cores; a test that hangs still ends. */
 const timeoutMs = 60_000
 
-const folders = ['unit', 'property', 'conformance', 'crash', 'models', 'http', 'golden']
+const folders = ['unit', 'property', 'conformance', 'crash', 'models', 'http', 'mcp', 'golden']
 
 const projects = [
   ...folders.map((name) => ({ name, include: [`test/${name}/**/*.test.ts`] })),
@@ -19,6 +19,7 @@ const projects = [
 /** Examples and docs import the package by its name; under test that is the source. */
 const alias = {
   'aetheris/level': fileURLToPath(new URL('src/store/level-store.ts', import.meta.url)),
+  'aetheris/mcp': fileURLToPath(new URL('src/mcp/mcp.ts', import.meta.url)),
   'aetheris/models': fileURLToPath(new URL('src/models/models.ts', import.meta.url)),
   'aetheris/planners': fileURLToPath(new URL('src/planners/planners.ts', import.meta.url)),
   'aetheris/replay': fileURLToPath(new URL('src/replay/replay.ts', import.meta.url)),

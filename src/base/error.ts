@@ -42,9 +42,11 @@ export const errorCodes = {
   STORE_FORMAT: 'The data directory was written by another, unknown version, or is not a data directory.',
   STORE_IO: 'The disk or the operating system refused.',
   STORE_LOCKED: 'Another process has the data directory open.',
+  TOOL_CHANGED: 'A server has changed or withdrawn a tool since it was listed. Surely not called.',
   TOOL_FAILED: 'A tool threw something that is not an Error.',
   TOOL_TIMEOUT: 'One attempt of a tool took longer than its timeout.',
   TOOL_UNKNOWN: 'No tool of this name may be called from outside.',
+  TOOLS_UNAVAILABLE: 'A server does not start, answer or list its tools.',
 } as const
 
 export type ErrorCode = keyof typeof errorCodes

@@ -34,6 +34,10 @@ export const limits = {
   requestBytesMax: 1024 * 1024,
   /** Levels of nesting of such a request; what is called with becomes part of a plan. */
   callDepthMax: 32,
+  /** Tools that are taken of one MCP server. */
+  serverToolsMax: 1_000,
+  /** Characters of what an MCP server says about one of its tools. */
+  toolDefinitionCharactersMax: 256 * 1024,
   /** Eventless transitions in one step of a hand-written machine. */
   microstepsMax: 10_000,
 } as const

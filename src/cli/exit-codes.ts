@@ -57,9 +57,11 @@ const byCode: Record<ErrorCode, number> = {
   STORE_FORMAT: exit.usage,
   STORE_IO: exit.failed,
   STORE_LOCKED: exit.inUse,
+  TOOL_CHANGED: exit.failed,
   TOOL_FAILED: exit.failed,
   TOOL_TIMEOUT: exit.failed,
   TOOL_UNKNOWN: exit.usage,
+  TOOLS_UNAVAILABLE: exit.failed,
 }
 
 export function exitCodeOf(error: unknown): number {
