@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config'
 /** Long enough for a loaded machine with few cores; a test that hangs still ends. */
 const timeoutMs = 60_000
 
-const folders = ['unit', 'property', 'conformance', 'crash', 'golden', 'simulation']
+const folders = ['unit', 'property', 'conformance', 'crash', 'models', 'http', 'mcp', 'golden', 'simulation']
 
 const projects = [
   ...folders.map((name) => ({ name, include: [`test/${name}/**/*.test.ts`] })),
@@ -19,9 +19,11 @@ const projects = [
 /** Examples and docs import the package by its name; under test that is the source. */
 const alias = {
   'aetheris/level': fileURLToPath(new URL('src/store/level-store.ts', import.meta.url)),
+  'aetheris/mcp': fileURLToPath(new URL('src/mcp/mcp.ts', import.meta.url)),
   'aetheris/models': fileURLToPath(new URL('src/models/models.ts', import.meta.url)),
   'aetheris/planners': fileURLToPath(new URL('src/planners/planners.ts', import.meta.url)),
   'aetheris/replay': fileURLToPath(new URL('src/replay/replay.ts', import.meta.url)),
+  'aetheris/http': fileURLToPath(new URL('src/http/http.ts', import.meta.url)),
   'aetheris/testing': fileURLToPath(new URL('src/testing/testing.ts', import.meta.url)),
   'aetheris/machines': fileURLToPath(new URL('machines/machines.ts', import.meta.url)),
   aetheris: fileURLToPath(new URL('src/index.ts', import.meta.url)),

@@ -8,6 +8,7 @@ import { many } from './many.ts'
 import { observer } from './observer.ts'
 import { parked } from './parked.ts'
 import { plans } from './plans.ts'
+import { react } from './react.ts'
 import { recovery } from './recovery.ts'
 
 /** In the order in which they run. */
@@ -23,4 +24,5 @@ export const workloads: readonly Workload[] = [
   history,
   plans,
   observer,
+  react,
 ]

@@ -11,6 +11,20 @@ export interface Clock {
   setAlarm(callback: () => void, at: number): () => void
 }
 
+/** Resolves after `ms`, or as soon as `abortSignal` aborts. */
+export function pause(ms: number, clock: Clock, abortSignal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      clear()
+      abortSignal.removeEventListener('abort', end)
+      resolve()
+    }
+    const clear = clock.setTimer(end, ms)
+    abortSignal.addEventListener('abort', end)
+    if (abortSignal.aborted) end()
+  })
+}
+
 /** Node fires a timer of more than 2^31-1 ms at once, so longer ones go in pieces. */
 const pieceMs = 2 ** 31 - 1
 

@@ -7,9 +7,12 @@
 
 /** The codes, each with the sentence that docs/errors.md starts from. */
 export const errorCodes = {
+  ACCESS_REFUSED: 'A request over HTTP has no valid token, or comes from where none may come from.',
   AGENT_INVALID: 'An agent, tool or signal was defined wrongly.',
   AGENT_UNKNOWN: 'A job names an agent that this runtime was not given.',
   APPROVAL_DENIED: 'A call was not made, since somebody refused it or nobody answered in time.',
+  CALL_CONFLICT: 'A call from outside has a key that another call was made under.',
+  CALL_SETTLED: 'The call of an external agent is over, so nothing more is called for it.',
   COMMAND_REFUSED: 'A command makes no sense in the state that the job is in.',
   COMMIT_CONFLICT: 'The job has moved on since it was read. Surely not stored.',
   COMMIT_UNKNOWN: 'A write failed half-way: it may or may not be stored. Read back before going on.',
@@ -28,6 +31,7 @@ export const errorCodes = {
   OUTPUT_INVALID: 'A tool or an agent returned a value that does not match its schema or is not JSON.',
   PLAN_INVALID: 'A TaskGraph has problems; `issues` lists each with its path.',
   REPLAY_DIVERGED: 'Replaying a history gave something else than what was recorded.',
+  REQUEST_INVALID: 'An HTTP request is not one that is served here: its path, method, type or body.',
   RUNTIME_CLOSED: 'The runtime was closed.',
   SIGNAL_INVALID: 'The payload of a signal does not match its schema.',
   SIGNAL_UNKNOWN: 'The agent does not know this signal.',
@@ -38,8 +42,11 @@ export const errorCodes = {
   STORE_FORMAT: 'The data directory was written by another, unknown version, or is not a data directory.',
   STORE_IO: 'The disk or the operating system refused.',
   STORE_LOCKED: 'Another process has the data directory open.',
+  TOOL_CHANGED: 'A server has changed or withdrawn a tool since it was listed. Surely not called.',
   TOOL_FAILED: 'A tool threw something that is not an Error.',
   TOOL_TIMEOUT: 'One attempt of a tool took longer than its timeout.',
+  TOOL_UNKNOWN: 'No tool of this name may be called from outside.',
+  TOOLS_UNAVAILABLE: 'A server does not start, answer or list its tools.',
 } as const
 
 export type ErrorCode = keyof typeof errorCodes

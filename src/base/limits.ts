@@ -26,6 +26,18 @@ export const limits = {
   idCharactersMax: 128,
   /** Characters that one attempt may emit. */
   emittedCharactersMax: 16 * 1024 * 1024,
+  /** Bytes of what an agent at a URL answers. */
+  answerBytesMax: 8 * 1024 * 1024,
+  /** Characters of the name that such an agent gives to a task. */
+  taskCharactersMax: 1_024,
+  /** Bytes of a request to the endpoint for calls. */
+  requestBytesMax: 1024 * 1024,
+  /** Levels of nesting of such a request; what is called with becomes part of a plan. */
+  callDepthMax: 32,
+  /** Tools that are taken of one MCP server. */
+  serverToolsMax: 1_000,
+  /** Characters of what an MCP server says about one of its tools. */
+  toolDefinitionCharactersMax: 256 * 1024,
   /** Eventless transitions in one step of a hand-written machine. */
   microstepsMax: 10_000,
 } as const

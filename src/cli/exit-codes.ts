@@ -22,9 +22,12 @@ export class UsageError extends Error {
 }
 
 const byCode: Record<ErrorCode, number> = {
+  ACCESS_REFUSED: exit.usage,
   AGENT_INVALID: exit.usage,
   AGENT_UNKNOWN: exit.usage,
   APPROVAL_DENIED: exit.failed,
+  CALL_CONFLICT: exit.usage,
+  CALL_SETTLED: exit.usage,
   COMMAND_REFUSED: exit.usage,
   COMMIT_CONFLICT: exit.failed,
   COMMIT_UNKNOWN: exit.failed,
@@ -43,6 +46,7 @@ const byCode: Record<ErrorCode, number> = {
   OUTPUT_INVALID: exit.failed,
   PLAN_INVALID: exit.usage,
   REPLAY_DIVERGED: exit.diverged,
+  REQUEST_INVALID: exit.usage,
   RUNTIME_CLOSED: exit.failed,
   SIGNAL_INVALID: exit.usage,
   SIGNAL_UNKNOWN: exit.usage,
@@ -53,8 +57,11 @@ const byCode: Record<ErrorCode, number> = {
   STORE_FORMAT: exit.usage,
   STORE_IO: exit.failed,
   STORE_LOCKED: exit.inUse,
+  TOOL_CHANGED: exit.failed,
   TOOL_FAILED: exit.failed,
   TOOL_TIMEOUT: exit.failed,
+  TOOL_UNKNOWN: exit.usage,
+  TOOLS_UNAVAILABLE: exit.failed,
 }
 
 export function exitCodeOf(error: unknown): number {

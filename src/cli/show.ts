@@ -2,12 +2,14 @@ import type { Command } from 'commander'
 import { isAetherisError } from '../base/error.ts'
 import type { Json } from '../base/json.ts'
 import { type EventData, endTypes } from '../event/event.ts'
+import { type Account, createLedger } from '../models/ledger.ts'
 import type { JobSnapshot } from '../replay/job-snapshot.ts'
 import { endStatuses, type JobRow, type JobStore } from '../store/store.ts'
 import { type CommonOptions, type Context, ending } from './context.ts'
 import { withStore } from './data.ts'
 import { exit, UsageError } from './exit-codes.ts'
 import { agentOf, createdOf, eventsOf, replayOf, rowOf } from './history.ts'
+import { ledgerLines } from './ledger-text.ts'
 import { reasonLines, type Told, told } from './reasons.ts'
 import { storedReasons } from './rest.ts'
 import { cut, jsonText, table, timeText } from './text.ts'
@@ -19,7 +21,7 @@ interface ShowOptions extends CommonOptions {
 export function show(program: Command, context: Context): void {
   program
     .command('show')
-    .description('show where a job stands, and what it waits for')
+    .description('show where a job stands, what it waits for, and what it has used up')
     .argument('<id>', 'the job')
     .option('--module <path>', 'where the agent is defined (default: where it was loaded from)')
     .action(
@@ -34,6 +36,8 @@ interface Recorded {
   state: Json
   /** The output or the error, or who cancelled; empty where the job has not ended. */
   end: object
+  /** What it has used up, by node and in all; undefined where that is nothing. */
+  used: { nodes: Readonly<Record<string, Account>>; job: Account } | undefined
 }
 
 interface Shown {
@@ -48,7 +52,7 @@ interface Shown {
 async function showJob(context: Context, store: JobStore, id: string, options: ShowOptions): Promise<number> {
   const row = await rowOf(store, id)
   const created = await createdOf(store, id)
-  const recorded = await recordedOf(store, id)
+  const recorded = await recordedOf(store, row)
   const isOver = endStatuses.has(row.status)
   // A machine that has ended can say no more than its history, so its module is not needed.
   const snapshot = isOver && created.machine !== undefined ? undefined : await replayed(context, store, id, options)
@@ -59,7 +63,11 @@ async function showJob(context: Context, store: JobStore, id: string, options: S
   const shown = { row, created, recorded, snapshot, waitsFor: movable.map((owed) => told(telling, owed)) }
   const { output } = context
   if (output.json) await output.value(jsonOf(shown))
-  else await output.lines(...table(rowsOf(shown)), ...(await reasonLines(telling, movable)))
+  else {
+    await output.lines(...table(rowsOf(shown)))
+    if (recorded.used !== undefined) await output.lines('', ...ledgerLines(recorded.used.nodes, recorded.used.job))
+    await output.lines(...(await reasonLines(telling, movable)))
+  }
   return exit.done
 }
 
@@ -75,12 +83,16 @@ async function replayed(context: Context, store: JobStore, id: string, { module 
   return undefined
 }
 
-async function recordedOf(store: JobStore, id: string): Promise<Recorded> {
-  const recorded: Recorded = { state: null, end: {} }
+async function recordedOf(store: JobStore, { id, agent }: JobRow): Promise<Recorded> {
+  const recorded: Recorded = { state: null, end: {}, used: undefined }
+  const ledger = createLedger()
   for await (const event of eventsOf(store, id)) {
     recorded.state = event.state
     if (endTypes.has(event.type)) recorded.end = event.data
+    ledger.trigger.count({ job: id, agent, event })
   }
+  const { nodes, jobs } = ledger.getSnapshot().context
+  if (jobs[id] !== undefined) recorded.used = { nodes: nodes[id] ?? {}, job: jobs[id] }
   return recorded
 }
 
@@ -89,7 +101,7 @@ function jsonOf({ row, created, recorded, snapshot, waitsFor }: Shown) {
   const { agentVersion, source, input } = created
   return {
     ...{ id, agent, agentVersion, status, state: recorded.state, events, createdAt, updatedAt, source, input },
-    ...{ nodes: snapshot?.nodes, pending: snapshot?.pending, waitsFor },
+    ...{ nodes: snapshot?.nodes, pending: snapshot?.pending, waitsFor, used: recorded.used },
     ...recorded.end,
   }
 }

@@ -36,7 +36,10 @@ export async function callModel(
   try {
     const result = stream ? await readStream((await model.doStream(call)).stream, emit) : await model.doGenerate(call)
     charge(priced(usageOf(result.usage, name), prices))
-    return replyOf(result, name)
+    const reply = replyOf(result, name)
+    // What was said up to there is no answer, though the provider calls it one.
+    if (reply.finishReason === 'error') throw new Error('it broke off its reply.')
+    return reply
   } catch (error) {
     if (abortSignal.aborted) throw abortSignal.reason
     throw modelError(name, error)

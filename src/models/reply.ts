@@ -16,7 +16,7 @@ export const replySchema = z.object({
   ),
   /** Text, thoughts, calls and whatever else it gave, in order, as an assistant message takes them. */
   content: z.array(z.looseObject({ type: z.string() })),
-  /** `stop`, `length`, `content-filter`, `tool-calls`, `error` or `other`. */
+  /** `stop`, `length`, `content-filter`, `tool-calls` or `other`; one that ends in `error` is no reply. */
   finishReason: z.string(),
   /** Provider and model that answered. */
   model: z.string(),

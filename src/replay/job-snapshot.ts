@@ -29,6 +29,8 @@ export interface Pending {
   tool?: string
   /** The signal that it waits for. */
   signal?: string
+  /** The part of the plan that it is for is ending: it is to stop, and no further attempt is made. */
+  isHalted?: boolean
   /** The timer that moves it on, in epoch milliseconds. */
   dueAt?: number
   /** What somebody has to agree to. */
@@ -185,11 +187,12 @@ function pendingOf(execution: Execution): Pending[] {
 }
 
 function pendingOfEffect(effect: Effect, dueAt: number | undefined): Pending {
-  const { id, kind, status, since, attempt, input, approval, progress, childId } = effect
+  const { id, kind, status, since, attempt, input, isHalted, approval, progress, childId } = effect
   return {
     ...{ effect: id, kind, status, since, attempt },
     ...(kind === 'call' ? { tool: (input as { tool: string }).tool } : {}),
     ...(kind === 'wait' ? { signal: (input as WaitInput).signal } : {}),
+    ...(isHalted ? { isHalted } : {}),
     ...(dueAt === undefined ? {} : { dueAt }),
     ...(approval === undefined ? {} : { approval }),
     ...(progress === undefined ? {} : { progress }),

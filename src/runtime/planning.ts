@@ -24,7 +24,7 @@ export function planning(agent: AnyAgent, effect: Effect, host: PerformanceHost)
         return failed(new AetherisError('AGENT_INVALID', `Agent "${agent.name}" has no planner.`), false)
       }
       if (round > limits.planRoundsMax) {
-        const message = `The planner "${planner.name}" has made ${limits.planRoundsMax} plans for this job, and no more are allowed.`
+        const message = `Planner "${planner.name}" asks for plan ${round}; a job may have ${limits.planRoundsMax}. Let \`revise\` out of a plan that is to be the last.`
         return failed(new AetherisError('LIMIT_EXCEEDED', message), false)
       }
       const previous = host.previousPlan()

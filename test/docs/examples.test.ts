@@ -12,7 +12,8 @@ const examples = fileURLToPath(new URL('../../examples/', import.meta.url))
 const names = ['refund', 'trip', 'invoices', 'estimate']
 
 test('no example is left out', () => {
-  expect([...names, 'licence-audit', 'review'].sort()).toEqual(readdirSync(examples).sort())
+  const own = ['external-agent', 'licence-audit', 'notes', 'research', 'review']
+  expect([...names, ...own].sort()).toEqual(readdirSync(examples).sort())
 })
 
 test.each(names)('%s', (name) => {

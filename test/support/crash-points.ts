@@ -42,6 +42,7 @@ const subjects: readonly (readonly [RegExp, string])[] = [
   [/^job\.created$/, 'commit of a new job'],
   [/^plan\.adopted$/, 'commit of a plan'],
   [/^node\.started$/, 'commit of a start'],
+  [/^node\.submitted$/, 'commit of a task'],
   [/^node\.attempted$/, 'commit of another attempt'],
   [/^node\.(completed|failed|retried)$/, 'commit of an outcome'],
   [/^signal\.received$/, 'commit of a signal'],

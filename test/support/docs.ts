@@ -33,4 +33,7 @@ export function region(path: string, name: string): string {
 }
 
 /** The pages that show parts of files, each `path#region`. */
-export const pages = ['README.md', 'docs/effects.md', 'docs/control.md', 'docs/plans.md']
+export const pages = [
+  'README.md',
+  ...['effects', 'control', 'plans', 'models', 'mcp', 'external-agents'].map((name) => `docs/${name}.md`),
+]

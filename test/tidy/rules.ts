@@ -11,9 +11,11 @@ export const ranks: Record<string, number> = {
   'src/store': 5,
   'src/replay': 6,
   'src/models': 6,
+  'src/mcp': 6,
   'src/planners': 7,
   'src/scheduler': 7,
   'src/runtime': 8,
+  'src/http': 9,
   'src/testing': 9,
   'src/cli': 9,
   /** src/index.ts, the public surface. */
@@ -61,6 +63,18 @@ export const exceptions: readonly Exception[] = [
     names: ['globalThis', 'Date', 'Math.random', 'performance', 'crypto', 'fetch', ...timers()],
     why: 'replaces these globals during a step, to catch a machine that reads them',
   },
+  { files: /^src\/http\/peer\.ts$/, names: ['fetch'], why: 'is where requests to external agents leave' },
+  {
+    files: /^src\/http\/tokens\.ts$/,
+    names: ['node:crypto'],
+    why: 'signs tokens, and draws the secret for it where none is given',
+  },
+  { files: /^src\/http\/serve\.ts$/, names: ['node:http'], why: 'is the server on the loopback' },
+  {
+    files: /^src\/mcp\/transport\.ts$/,
+    names: ['fetch'],
+    why: 'reaches servers over HTTP; what it gives is recorded as the output of a call',
+  },
   { files: /^src\/cli\/[a-z/-]+\.ts$/, why: 'the command line is where the outside world is let in' },
   {
     files: /^src\/testing\/test-runtime\.ts$/,
@@ -82,6 +96,7 @@ export const packageHomes: Record<string, RegExp> = {
   commander: /^src\/cli\//,
   tsx: /^src\/cli\//,
   'classic-level': /^src\/store\/level[a-z-]*\.ts$/,
+  '@modelcontextprotocol/client': /^src\/mcp\//,
   'fast-check': /^src\/testing\//,
   vitest: /^src\/testing\//,
 }

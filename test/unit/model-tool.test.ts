@@ -93,6 +93,18 @@ describe.each([true, false])('streamed: %s', (stream) => {
     await check()
   })
 
+  test('a reply that its provider broke off is no answer, but what it used is counted', async () => {
+    const { runtime, job } = await started(fakeModel([{ text: 'They mer', finishReason: 'error' }, text]), { stream })
+    expect(await dataOf(job, 'node.retried')).toMatchObject([
+      {
+        error: { message: 'Model fake/model-1 did not answer: it broke off its reply.' },
+        usage: [{ inputTokens: 10 }],
+      },
+    ])
+    await runtime.advance(60_000)
+    expect(await job.result()).toMatchObject({ text: 'They merge.' })
+  })
+
   test('a refusal of the request is final', async () => {
     const model = fakeModel([{ error: Object.assign(new Error('no such key'), { statusCode: 401 }) }])
     const { job } = await started(model, { stream })

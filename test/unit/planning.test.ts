@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { NoPlan, type PlanRequest } from '../../src/agent/planner.ts'
+import { limits } from '../../src/base/limits.ts'
 import { agent } from '../../src/index.ts'
 import { replay } from '../../src/replay/replay.ts'
 import { testRuntime } from '../../src/testing/test-runtime.ts'
@@ -119,4 +120,26 @@ test.each<[string, unknown]>([
   expect(job.getSnapshot().error?.code).toBe('PLAN_INVALID')
   expect((await dataOf(job, 'plan.rejected'))[0]?.issues.length).toBeGreaterThan(0)
   await check()
+})
+
+test('a planner that asks for the next plan for ever fails its job', async () => {
+  let plans = 0
+  const endless = agent({
+    name: 'endless',
+    input: z.any(),
+    output: z.any(),
+    planner: {
+      name: 'endless',
+      plan() {
+        plans += 1
+        return { nodes: [], output: null, revise: { onSettled: true } } as never
+      },
+    },
+  })
+  await using runtime = await testRuntime({ agents: [endless] })
+  const job = await runtime.spawn(endless, null)
+  await runtime.settle()
+  expect(job.getSnapshot().error).toMatchObject({ code: 'LIMIT_EXCEEDED', message: expect.stringContaining('revise') })
+  expect(plans).toBe(limits.planRoundsMax)
+  expect((await replay(endless, job.events())).divergence).toBeUndefined()
 })

@@ -223,19 +223,37 @@ test('a budget of tokens stops it before the next call, until somebody raises it
   await runtime.close()
 })
 
-describe('a conversation of hundreds of turns', () => {
-  test('keeps what a step writes, and what the model is shown, from growing', async () => {
-    const model = fakeModel((_, nth) => (nth < 300 ? ask('Eiger') : { text: 'ok' }))
-    const it = reactAgent({ name: 'react', model, tools: [height()], stepsMax: 2_000, turnsKept: 20 })
+describe('a conversation of 1,000 turns', () => {
+  const count = 1_000
+  const kept = 20
+  const sizeOf = (value: unknown) => JSON.stringify(value).length
+
+  test('keeps what a step writes, holds and asks from growing', async () => {
+    const held: number[] = []
+    const model = fakeModel((_, nth) => {
+      held.push(sizeOf(job.getSnapshot().context))
+      return nth < count ? ask('Eiger') : { text: 'ok' }
+    })
+    const it = reactAgent({ name: 'react', model, tools: [height()], stepsMax: 2_000, turnsKept: kept })
     const runtime = await testRuntime({ agents: [it] })
     const job = await runtime.spawn(it, 'Go on', { id: 'job' })
     await job.waitFor(({ status }) => status !== 'active')
     expect(job.getSnapshot().output).toBe('ok')
-    const longest = model.asked.map(({ prompt }) => prompt.length)
-    expect(Math.max(...longest)).toBe(1 + 1 + 20 * 2)
-    const sizes: number[] = []
-    for await (const event of job.events()) sizes.push(JSON.stringify(event).length)
-    expect(Math.max(...sizes.slice(-400))).toBeLessThan(1.1 * Math.max(...sizes.slice(100, 500)))
+
+    const written: number[] = []
+    for await (const event of job.events()) written.push(sizeOf(event))
+    const asked = model.asked.map(({ prompt }) => sizeOf(prompt))
+    expect(model.asked.at(-1)?.prompt).toHaveLength(1 + 1 + kept * 2)
+    // Each turn is four events. Numbers of turns have one digit more, and are named a few times in each.
+    for (const [sizes, perTurn] of [
+      [written, 4],
+      [held, 1],
+      [asked, 1],
+    ] as const) {
+      const early = Math.max(...sizes.slice(50 * perTurn, 90 * perTurn))
+      const late = Math.max(...sizes.slice(-100 * perTurn))
+      expect(late).toBeLessThanOrEqual(early + 40)
+    }
     expect((await replay(it, job.events())).divergence).toBeUndefined()
   })
 })
