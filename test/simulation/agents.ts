@@ -134,7 +134,7 @@ export function agentsOf(kernel: Kernel, world: World): Record<AgentName, AnyAge
           const got = body.call('get', read, { state }, { after: [slept] })
           return { last: body.call('keep', store, { got }) }
         },
-        { until: (_, iteration) => gte(iteration, 2), max: 3, onMax: 'stop' },
+        { until: (_, iteration) => gte(iteration, 2), max: 5 },
       )
     },
   })

@@ -41,7 +41,8 @@ const job = fc.nat({ max: jobsMax - 1 })
 const spawn = fc.record({
   kind: fc.constant('spawn' as const),
   job,
-  agent: fc.constantFrom(...agentNames),
+  // What people have to do with is worth more runs.
+  agent: fc.constantFrom(...agentNames, 'waiting', 'waiting', 'charted', 'approved', 'saga'),
   atMs: fc.integer({ min: 0, max: 5_000 }),
   times: fc.constantFrom(1, 1, 2),
 })
@@ -77,14 +78,29 @@ const timed = fc
   .tuple(act, atMs, fc.constantFrom(1, 1, 1, 2, 3))
   .map(([what, when, times]) => ({ ...what, atMs: when, times }))
 
-const writeFault = fc.constantFrom<WriteFault>('refused', 'stored', 'lost', 'dies before', 'dies after', 'slow')
+const writeFault = fc.constantFrom<WriteFault>(
+  'refused',
+  'stored',
+  'stored',
+  'lost',
+  'dies before',
+  'dies after',
+  'slow',
+)
 
 const plannedFault: fc.Arbitrary<PlannedFault> = fc
-  .constantFrom<[WriteKind, number]>(['commit', 60], ['commit', 60], ['claim', 5], ['message', 10])
+  .constantFrom<[WriteKind, number]>(['commit', 60], ['commit', 60], ['claim', 2], ['message', 5])
   .chain(([of, max]) => fc.record({ of: fc.constant(of), nth: fc.nat({ max }), fault: writeFault }))
 
 const trouble: fc.Arbitrary<Trouble> = fc.oneof(
-  fc.record({ atMs, kind: fc.constantFrom('kill' as const, 'power cut' as const) }),
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      // Most jobs have done what they can without people by then.
+      atMs: fc.oneof(fc.nat({ max: 8_000 }), atMs),
+      kind: fc.constantFrom('kill' as const, 'power cut' as const),
+    }),
+  },
   fc.record({ atMs, kind: fc.constant('zombie' as const), forMs: fc.integer({ min: 1, max: 30_000 }) }),
   fc.record({ atMs, kind: fc.constant('stop' as const), forMs: fc.integer({ min: 1, max: 120_000 }) }),
   fc.record({

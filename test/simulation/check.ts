@@ -39,6 +39,8 @@ interface JobModel {
   signals: string[]
   /** How often each was sent; what nobody was told of may be there all the same, in whatever order. */
   asked: Map<string, number>
+  /** Those of which somebody was told that they are there, and those that were taken. */
+  accepted: Set<string>
   seen: Set<string>
   timers: Map<string, number>
   approvals: Map<string, 'asked' | 'approved' | 'denied'>
@@ -74,7 +76,14 @@ export class Checker {
     if (known !== undefined) return known
     const model: JobModel = {
       ...{ facts: [], acked: 0, epoch: 1, isEnded: false, isPaused: false, effects: new Map() },
-      ...{ signals: [], asked: new Map(), seen: new Set(), timers: new Map(), approvals: new Map() },
+      ...{
+        signals: [],
+        asked: new Map(),
+        accepted: new Set(),
+        seen: new Set(),
+        timers: new Map(),
+        approvals: new Map(),
+      },
       children: new Map(),
       ...{ undoable: new Set(), done: new Map(), undone: new Set() },
     }
@@ -95,6 +104,7 @@ export class Checker {
     if (expectedSeq > job.facts.length)
       this.kernel.fail(`${lease.jobId}: a commit at ${expectedSeq} after ${job.facts.length} events`)
     for (const [index, event] of events.entries()) this.add(lease.jobId, expectedSeq + index, event)
+    if (isNew && events.some(({ type }) => type === 'job.restarted')) await this.isListed(lease.jobId, store)
   }
 
   acked(jobId: string, seq: number): void {
@@ -109,8 +119,9 @@ export class Checker {
   }
 
   sent({ jobId, id, kind }: InboxMessage, isNew: boolean): void {
-    const { signals, asked } = this.job(jobId)
+    const { signals, asked, accepted } = this.job(jobId)
     if (kind !== 'signal') return
+    accepted.add(id)
     if (isNew && signals.includes(id)) this.kernel.fail(`${jobId}: message ${id} was accepted twice`)
     if (!isNew && asked.get(id) === 1)
       this.kernel.fail(`${jobId}: message ${id} was never sent, and is said to be known`)
@@ -144,16 +155,20 @@ export class Checker {
       for await (const chunk of store.read(id)) facts.push(...chunk)
       this.rebuild(id, facts, job)
     }
-    const listed = new Set<string>()
-    for await (const { id } of store.list({ unfinished: true })) listed.add(id)
-    for (const [id, { isEnded }] of this.jobs)
-      if (listed.has(id) === isEnded) this.kernel.fail(`${id}: is ${isEnded ? '' : 'not '}listed as unfinished`)
+    for (const id of this.jobs.keys()) await this.isListed(id, store)
+  }
+
+  /** Whoever begins anew goes on with the jobs that are listed. */
+  private async isListed(jobId: string, store: JobStore): Promise<void> {
+    const { isEnded } = this.job(jobId)
+    for await (const { id } of store.list({ unfinished: true })) if (id === jobId && !isEnded) return
+    if (!isEnded) this.kernel.fail(`${jobId}: is not listed as unfinished`)
   }
 
   /** Nothing was wrong for long: what was said to a job has to be in its history by now. */
   allTaken(): void {
-    for (const [id, { signals, seen, isEnded }] of this.jobs) {
-      const left = isEnded ? undefined : signals.find((message) => !seen.has(message))
+    for (const [id, { accepted, seen, isEnded }] of this.jobs) {
+      const left = isEnded ? undefined : [...accepted].find((message) => !seen.has(message))
       if (left !== undefined) this.kernel.fail(`${id}: message ${left} was accepted, and nobody takes it`)
     }
   }
@@ -185,6 +200,7 @@ export class Checker {
     const job = this.job(id)
     job.signals = before.signals
     job.asked = before.asked
+    job.accepted = before.accepted
     job.epoch = before.epoch
     for (const fact of facts) this.add(id, fact.seq, fact)
     job.acked = before.acked

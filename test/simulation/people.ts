@@ -60,7 +60,9 @@ export class People {
     for (const [index, { atMs, times, ...act }] of acts.entries()) {
       for (let time = 0; time < times; time += 1) {
         if (time > 0) this.kernel.after(atMs, () => this.kernel.inject(`${act.kind} sent again`))
-        this.kernel.after(atMs + time * gapMs, () => this.ask(act, `act-${index}`))
+        // Two who approve are two people.
+        const again = 'who' in act ? { ...act, who: act.who + time } : act
+        this.kernel.after(atMs + time * gapMs, () => this.ask(again, `act-${index}`))
       }
     }
   }
