@@ -174,7 +174,9 @@ describe('a job that is held up', () => {
     }
     for (const words of [['cost'], ['money=3'], ['cost=-1'], ['cost=1e9']]) {
       const { code, stderr } = await cli('resume', 'job', '--budget', ...words)
-      expect(stderr).toContain('is not LIMIT=NUMBER; the limits are steps, toolCalls, wallMs, cost, tokens, microUnits.')
+      expect(stderr).toContain(
+        'is not LIMIT=NUMBER; the limits are steps, toolCalls, wallMs, cost, tokens, microUnits.',
+      )
       expect(code).toBe(2)
     }
     const resumed = await cli('resume', 'job', '--budget', 'cost=100', 'steps=100', '--by', 'ana')
