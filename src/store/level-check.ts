@@ -85,7 +85,7 @@ async function checkRows(view: View, entries: Map<string, CommitEntry>): Promise
   for (let start = 0; start < ids.length; start += 1000) {
     const some = ids.slice(start, start + 1000).map((id) => entries.get(id) as CommitEntry)
     const rows = await view.getMany(some.map(([id]) => keys.row(id)))
-    const events = await view.getMany(some.map(([id, seq]) => keys.event(id, seq - 1)))
+    const events = await view.getMany(some.map(([id, seq]) => keys.event(id, Math.max(seq - 1, 0))))
     const tombstones = await view.getMany(some.map(([id]) => keys.tombstone(id)))
     for (const [index, entry] of some.entries()) {
       if (entry[5] === 1) {
