@@ -151,12 +151,9 @@ export class DataDirectory implements Medium {
   }
 
   async #checkFormatFile(): Promise<void> {
-    const text = await readFile(this.#file('FORMAT'), 'utf8').catch(() => undefined)
-    if (text === undefined) return
-    if (!existsSync(this.#file('db')))
+    const major = await formatIn(this.#path)
+    if (major !== undefined && !existsSync(this.#file('db')))
       throw corrupt(`There was a database in "${this.#file('db')}" but it is missing now. Restore the newest backup.`)
-    const major = majorOf(text)
-    if (!isKnownFormat(major)) throw unknownFormat(`"${this.#path}"`, major)
   }
 
   async #create(): Promise<void> {
@@ -204,6 +201,15 @@ export class DataDirectory implements Medium {
     this.#log = log
     this.#bytes = 0
   }
+}
+
+/** The format that a directory says it has. @throws AetherisError STORE_FORMAT when this version does not know it. */
+export async function formatIn(path: string): Promise<unknown> {
+  const text = await readFile(join(path, 'FORMAT'), 'utf8').catch(() => undefined)
+  if (text === undefined) return undefined
+  const major = majorOf(text)
+  if (!isKnownFormat(major)) throw unknownFormat(`"${path}"`, major)
+  return major
 }
 
 function newestLog(db: string): string {

@@ -11,7 +11,7 @@ export function jobExists(jobId: string): AetherisError {
 }
 
 export function jobPruned(jobId: string): AetherisError {
-  const message = `Job "${jobId}" has ended and was deleted; its id is never used again. Choose another id.`
+  const message = `There was a job "${jobId}" once, which is deleted; its id is never used again. Choose another id.`
   return new AetherisError('JOB_PRUNED', message, { jobId })
 }
 
