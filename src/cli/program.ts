@@ -10,6 +10,8 @@ import type { Io } from './io.ts'
 import { jobs } from './jobs.ts'
 import { Output } from './output.ts'
 import { pause } from './pause.ts'
+import { prune } from './prune.ts'
+import { repair } from './repair.ts'
 import { replay } from './replay.ts'
 import { reportError } from './report-error.ts'
 import { resolve } from './resolve.ts'
@@ -29,7 +31,7 @@ const verbs: readonly Verb[] = [
   ...[run, jobs, show, why, events, replay],
   ...[signal, approve, deny, resolve],
   ...[pause, resume, cancel, terminate, retry, restart, revise],
-  ...[verify, backup, restore],
+  ...[verify, repair, backup, restore, prune],
 ]
 
 const exitCodesText = `

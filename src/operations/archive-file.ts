@@ -24,7 +24,7 @@ export async function writeLines<T>(path: string, lines: AsyncGenerator<string, 
     await syncDirectory(dirname(resolve(path)))
     return result
   } catch (error) {
-    await rm(part, { force: true })
+    await rm(part, { force: true }).catch(() => {}) // what matters is the first error
     throw asFileError(error, `writing "${path}"`)
   }
 }

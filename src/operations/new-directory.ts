@@ -26,7 +26,7 @@ export async function newDirectory<T>(directory: string, fill: (store: JobStore)
     await syncDirectory(dirname(to))
     return result
   } catch (error) {
-    await rm(part, { recursive: true, force: true })
+    await rm(part, { recursive: true, force: true }).catch(() => {}) // what matters is the first error
     throw asFileError(error, `filling the directory "${to}"`)
   }
 }

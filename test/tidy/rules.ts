@@ -52,7 +52,7 @@ export const exceptions: readonly Exception[] = [
     why: 'the store on disk: makes the directory private and durable, locks it, names the process that has it open',
   },
   {
-    files: /^src\/operations\/(archive-file|new-directory|repair|rescue)\.ts$/,
+    files: /^src\/operations\/(archive-file|new-directory|prune|repair|rescue)\.ts$/,
     names: ['process', 'node:fs', 'node:fs/promises', 'node:path', 'node:readline', 'node:child_process', 'node:url'],
     why: 'archives are files, and a store is made anew beside its name; what LevelDB may abort runs apart',
   },
