@@ -2,12 +2,13 @@ import { isAetherisError } from '../base/error.ts'
 import { type EventData, endTypes, type JobEvent } from '../event/event.ts'
 import { Execution } from '../replay/execution.ts'
 import { programsOf } from '../replay/programs.ts'
+import { foldEvent } from '../replay/verify-fold.ts'
 import { childEnd } from '../runtime/family.ts'
 import { statusOf } from '../runtime/runner.ts'
 import { defaultPriority } from '../scheduler/slots.ts'
 import type { Salvage, Salvaged } from '../store/level-salvage.ts'
 import type { CommitHead } from '../store/level-writer.ts'
-import { endStatuses, type JobRow, type JobStatus, type JobStore } from '../store/store.ts'
+import { endStatuses, type JobRow, type JobStatus, type JobStore, keyPart } from '../store/store.ts'
 import { corrupt } from '../store/store-error.ts'
 import { Refill } from './refill.ts'
 import type { JobLoss, RepairOptions, RepairReport } from './repair.ts'
@@ -54,7 +55,10 @@ export class Rebuilding {
     this.doubtCommits()
     for (const { id, prunedAt } of salvage.tombstones) await store.prune([id], prunedAt)
     // What a lost job has done is done: another one of its id would do it again.
-    await store.prune(this.lost, now)
+    await store.prune(
+      this.lost.filter((id) => keyPart.test(id)),
+      now,
+    )
     report.pruned = salvage.tombstones.length
     for (const each of this.awaiting) await this.tellEnd(each, now)
     await this.pause(now)
@@ -64,6 +68,7 @@ export class Rebuilding {
 
   private async rebuild(salvaged: Salvaged): Promise<void> {
     const { id, kept, known, losses } = salvaged
+    if (known === 0) return // a record without a job, of which there is nothing to keep
     const loss: JobLoss = { jobId: id, kept, known, losses }
     const rebuilt = kept === 0 ? undefined : await this.rebuilt(salvaged)
     if (rebuilt === undefined) {
@@ -110,7 +115,9 @@ export class Rebuilding {
     const { last, missing } = this.salvage.commits
     const { doubts } = this.report
     if (missing.length > 0)
-      doubts.push(`Commit records are missing or damaged: ${ranges(missing)}. Jobs made only in them left no trace.`)
+      doubts.push(
+        `Commit records are missing or damaged: ${missing.map(([from, to]) => (from === to ? from : `${from} to ${to}`)).join(', ')}. Jobs made only in them left no trace.`,
+      )
     const { commit = last } = this.witnessed ?? {}
     if (commit > last) {
       const lost = last + 1 === commit ? `Commit ${commit} was` : `Commits ${last + 1} to ${commit} were`
@@ -203,32 +210,13 @@ class Folding {
   }
 
   private follow(event: JobEvent): void {
-    if (this.execution === undefined || this.why !== undefined) return
-    try {
-      const parted = this.execution.follow(event)
-      this.execution.takeActions()
-      this.execution.takeOrphans()
-      if (parted !== undefined) this.why = `event ${parted.seq} does not replay without the definition of its agent.`
-    } catch (error) {
-      this.why = error instanceof Error ? error.message : String(error)
-    }
+    if (this.execution !== undefined && this.why === undefined) this.why = foldEvent(this.execution, event)
   }
 }
 
 function rowOf({ id, row, epoch, priority = defaultPriority }: Salvaged, agent: string, status: JobStatus): JobRow {
   if (row !== undefined) return { ...row, status, epoch }
   return { id, agent, status, priority, seq: 0, hash: '', epoch, owner: 0, unread: 0, createdAt: 0, updatedAt: 0 }
-}
-
-/** `1, 4 to 7`, of numbers that grow. */
-function ranges(numbers: readonly number[]): string {
-  const found: [number, number][] = []
-  for (const number of numbers) {
-    const last = found.at(-1)
-    if (last !== undefined && last[1] + 1 === number) last[1] = number
-    else found.push([number, number])
-  }
-  return found.map(([from, to]) => (from === to ? String(from) : `${from} to ${to}`)).join(', ')
 }
 
 function unlessSettled(error: unknown): void {

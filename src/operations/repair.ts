@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { dirname, join, relative, resolve } from 'node:path'
 import type { AnyAgent } from '../agent/agent.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { AetherisError } from '../base/error.ts'
@@ -56,7 +56,7 @@ export async function repair(from: string, to: string, options: RepairOptions = 
   const source = resolve(from)
   await formatIn(source)
   if (!existsSync(join(source, 'db'))) throw corrupt(`There is no database in "${source}". Restore the newest backup.`)
-  if (resolve(to).startsWith(`${source}/`) || resolve(to) === source)
+  if (!relative(source, resolve(to)).startsWith('..'))
     throw new AetherisError('INPUT_INVALID', 'The new directory must not be in the damaged one.')
   const unlock = await lockDirectory(source)
   try {

@@ -109,7 +109,7 @@ class Restoring {
 
 /** What keeps a job from doing again what it may have done since `at`. */
 function pausing(now: number, at: number): Pick<InboxMessage, 'id' | 'at' | 'kind' | 'body'> {
-  const when = new Date(at).toISOString()
+  const when = new Date(at).toISOString().replace(/\.\d+Z$/, 'Z')
   const reason = `The store was restored from a backup of ${when}. What the job has done since is not known: see that nothing is done twice, then resume it.`
   return { id: `restored-${now}`, at: now, kind: 'pause', body: { by: 'restore', reason } }
 }

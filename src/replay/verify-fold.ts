@@ -24,7 +24,7 @@ export async function verifyFold({ row, events, timers, snapshots }: JobCopy, ag
   const usable = snapshots.filter(({ machine }) => machine === snapshotKey(agent))
   for await (const chunk of events) {
     for (const event of chunk) {
-      const skipped = follow(execution, event)
+      const skipped = foldEvent(execution, event)
       if (skipped !== undefined) return { findings, skipped }
       const snapshot = usable.find(({ seq }) => seq === execution.seq)
       if (snapshot !== undefined) findings.push(...snapshotFindings(row.id, execution, snapshot))
@@ -44,8 +44,8 @@ export async function verifyFold({ row, events, timers, snapshots }: JobCopy, ag
   return { findings }
 }
 
-/** Folds an event. Gives why it cannot be. */
-function follow(execution: Execution, event: JobEvent): string | undefined {
+/** Folds an event of the past: what it made the process do was done then. Gives why it cannot be folded. */
+export function foldEvent(execution: Execution, event: JobEvent): string | undefined {
   try {
     const parted = execution.follow(event)
     execution.takeActions()

@@ -38,8 +38,8 @@ export interface Salvaged extends Pick<JobCopy, 'timers' | 'inbox' | 'taken'> {
 export interface CommitLosses {
   /** The last record that is there. */
   last: number
-  /** Numbers of records before that are missing or damaged. */
-  missing: number[]
+  /** Runs of records before that are missing or damaged. */
+  missing: [from: number, to: number][]
 }
 
 /** Opens what was rescued. The caller closes it. */
@@ -56,6 +56,7 @@ export class Salvage {
   /** Records of which nobody knows what they should be. */
   private readonly last = new Map<string, CommitEntry>()
   private readonly now: number
+  private ends: Map<string, [seq: number, hash: string][]> | undefined
 
   constructor(db: LevelDatabase, now: number) {
     this.view = new View(db)
@@ -66,12 +67,21 @@ export class Salvage {
   async *jobs(): AsyncGenerator<Salvaged> {
     await this.readCommits((entry) => this.last.set(entry[0], entry), true)
     for (const id of await this.ids()) {
-      const buried = await this.view.get(keys.tombstone(id))
-      if (buried !== undefined || this.last.get(id)?.[5] === 1) {
-        const at = Number(attempt(() => unseal(keys.tombstone(id), buried ?? '')) ?? this.now)
-        this.tombstones.push({ id, prunedAt: at })
-      } else yield await this.job(id)
+      const prunedAt = await this.prunedAt(id)
+      if (prunedAt !== undefined) this.tombstones.push({ id, prunedAt })
+      else yield await this.job(id)
     }
+  }
+
+  /** When a job was deleted: where the commits say that it was, or there is a tombstone and no job. */
+  private async prunedAt(id: string): Promise<number | undefined> {
+    const key = keys.tombstone(id)
+    const value = await this.view.get(key)
+    const text = value === undefined ? undefined : attempt(() => unseal(key, value))
+    const last = this.last.get(id)
+    if (last?.[5] === 1) return Number(text ?? this.now)
+    const stored = await this.view.getMany([keys.row(id), keys.event(id, 0)])
+    return text !== undefined && stored.every((each) => each === undefined) ? Number(text) : undefined
   }
 
   /** The first `kept` events of a job. */
@@ -162,10 +172,20 @@ export class Salvage {
     const last = this.last.get(id)
     if (last !== undefined && isEnd(last[1], last[2])) end = Math.max(end, last[1])
     if (end === hashes.length) return end
-    await this.readCommits(([jobId, seq, hash]) => {
-      if (jobId === id && isEnd(seq, hash)) end = Math.max(end, seq)
-    })
+    this.ends ??= await this.allEnds()
+    for (const [seq, hash] of this.ends.get(id) ?? []) if (isEnd(seq, hash)) end = Math.max(end, seq)
     return end
+  }
+
+  /** Where commits of each job have ended; only asked for where a history is damaged. */
+  private async allEnds(): Promise<Map<string, [seq: number, hash: string][]>> {
+    const ends = new Map<string, [number, string][]>()
+    await this.readCommits(([jobId, seq, hash]) => {
+      const known = ends.get(jobId)
+      if (known === undefined) ends.set(jobId, [[seq, hash]])
+      else known.push([seq, hash])
+    })
+    return ends
   }
 
   private async readCommits(each: (entry: CommitEntry) => void, isFirst = false): Promise<void> {
@@ -176,17 +196,20 @@ export class Salvage {
         if (commit === undefined) continue
         const { hash, text } = splitHash(value)
         const fits = expected !== commit || chainHash(previous, key, text) === hash
-        if (isFirst) this.missed(expected, fits ? commit : commit + 1)
+        if (isFirst) this.missed(expected, fits ? commit - 1 : commit)
         if (isFirst) this.commits.last = commit
         const entries = fits ? attempt(() => JSON.parse(text) as CommitEntry[]) : undefined
-        if (Array.isArray(entries)) for (const entry of entries) if (Array.isArray(entry)) each(entry)
+        if (Array.isArray(entries)) for (const entry of entries) if (isEntry(entry)) each(entry)
         ;[expected, previous] = [commit + 1, hash]
       }
     }
   }
 
   private missed(from: number, to: number): void {
-    for (let commit = from; commit < to; commit += 1) this.commits.missing.push(commit)
+    if (from > to) return
+    const run = this.commits.missing.at(-1)
+    if (run !== undefined && run[1] + 1 === from) run[1] = to
+    else this.commits.missing.push([from, to])
   }
 
   /** Timers and messages of a job whose history is whole. */
@@ -228,6 +251,10 @@ export class Salvage {
     }
     return inbox
   }
+}
+
+function isEntry(value: unknown): value is CommitEntry {
+  return Array.isArray(value) && typeof value[0] === 'string' && Number.isSafeInteger(value[1])
 }
 
 /** What is damaged counts as absent. */

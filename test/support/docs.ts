@@ -33,4 +33,4 @@ export function region(path: string, name: string): string {
 }
 
 /** The pages that show parts of files, each `path#region`. */
-export const pages = ['README.md', 'docs/effects.md', 'docs/control.md', 'docs/plans.md']
+export const pages = ['README.md', 'docs/effects.md', 'docs/control.md', 'docs/plans.md', 'docs/operations.md']

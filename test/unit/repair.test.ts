@@ -7,6 +7,7 @@ import { seededRandom } from '../../src/base/random.ts'
 import { agent, signal, tool } from '../../src/index.ts'
 import { type RepairReport, repair } from '../../src/operations/repair.ts'
 import { verifyFold } from '../../src/replay/verify-fold.ts'
+import { seal } from '../../src/store/chain.ts'
 import { levelStore } from '../../src/store/level-store.ts'
 import type { JobStore } from '../../src/store/store.ts'
 import { all, codeOf } from '../../src/testing/job-store-bench.ts'
@@ -149,6 +150,28 @@ describe('of one damage, repair keeps the rest and says what is lost', () => {
     const { report } = await repaired(await damaged((db) => db.del('j!w0')))
     expect(report.damaged).toMatchObject([{ jobId: 'w0', kept: lengthOf('w0'), known: lengthOf('w0') }])
     expect(report.damaged[0]?.losses).toEqual([expect.stringContaining('row')])
+  })
+
+  test('keys that nobody has written, and a tombstone of a job that is there: nothing is lost by them', async () => {
+    const from = await damaged(async (db) => {
+      await db.put('x!w0', seal('x!w0', '1'))
+      await db.put('e!\u0001!0000000000', 'x')
+      await db.put('c!9007199254740991', 'x')
+      await db.put('zoo', 'x')
+    })
+    const report = await repair(from, join(await newDirectory(), 'new'))
+    expect(report.jobs).toBe(original.size)
+    expect(report.damaged).toMatchObject([{ jobId: '\u0001', kept: 0 }])
+    expect(report.doubts).toEqual([expect.stringMatching(/\d+ to 9007199254740990/)])
+  })
+
+  test('a tombstone: the id stays taken', async () => {
+    const { report, directory } = await repaired(await damaged((db) => db.del('x!gone')))
+    expect(report).toMatchObject({ pruned: 1, damaged: [] })
+    const store = levelStore(directory)
+    await store.open()
+    expect(await codeOf(store.claim('gone'))).toBe('JOB_PRUNED')
+    await store.close()
   })
 
   test('indexes: made anew, with nothing lost', async () => {
