@@ -140,6 +140,28 @@ describe('of one damage, repair keeps the rest and says what is lost', () => {
     await runtime.close()
   })
 
+  test('whichever event it is, what is kept ends with a commit, and the job goes on to its end', async () => {
+    const seen = new Set<number>()
+    for (let seq = 1; seq < lengthOf('w1'); seq += 1) {
+      const { report, directory } = await repaired(await damaged((db) => db.put(event('w1', seq), 'x')))
+      const { kept } = report.damaged[0] as { kept: number }
+      expect(kept).toBeLessThanOrEqual(seq)
+      seen.add(kept)
+      if (kept === 0) continue
+      const runtime = await testRuntime({ agents, store: levelStore(directory) })
+      await runtime.settle(100_000)
+      const job = await runtime.job('w1')
+      for (const id of ['one', 'two']) await job.signal(go, 1, { id })
+      await job.resume()
+      expect(await job.result()).toBe('worked')
+      expect(runtime.problems).toEqual([])
+      await runtime.close()
+    }
+    // It is made in one commit of several events, and moved on in another one.
+    expect(seen.size).toBeGreaterThan(1)
+    expect(seen.size).toBeLessThan(lengthOf('w1') - 1)
+  })
+
   test('the whole job, where its first event is damaged', async () => {
     const from = await damaged((db) => db.put(event('w2', 0), 'x'))
     const { report } = await repaired(from)

@@ -13,12 +13,13 @@ const waiter = agent({
   input: z.any(),
   output: z.any(),
   signals: [go],
-  plan: (graph) => graph.wait('wait', go, { timeoutMs: 60_000 }),
+  plan: (graph) => graph.wait('second', go, { after: [graph.wait('first', go)], timeoutMs: 60_000 }),
 })
 
 async function copyOf(isDone: boolean): Promise<JobCopy> {
   const runtime = await testRuntime({ agents: [waiter] })
   const job = await runtime.spawn(waiter, null, { id: 'job' })
+  await job.signal(go, 1)
   await runtime.settle()
   if (isDone) await job.signal(go, 1)
   await runtime.settle()
