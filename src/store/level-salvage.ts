@@ -129,7 +129,7 @@ export class Salvage {
     return {
       ...{
         id,
-        row: isWhole && row?.seq === kept ? publicRow(row) : undefined,
+        row: isWhole && row?.seq === kept && row.hash === hashes[kept - 1] ? publicRow(row) : undefined,
         kept,
         hash: hashes[kept - 1] ?? genesisHash,
         known,

@@ -298,7 +298,7 @@ describe('of damaged files', () => {
     await again.close()
     const random = seededRandom(21)
     let losses = 0
-    for (let trial = 0; trial < 12; trial += 1) {
+    for (let trial = 0; trial < 8; trial += 1) {
       const copy = await copyOf(directory)
       const names = readdirSync(join(copy, 'db')).filter((name) => /\.(log|ldb)$/.test(name))
       const path = join(copy, 'db', names[trial % names.length] as string)
