@@ -291,7 +291,7 @@ class LifeStore implements JobStore {
   }
 
   prune(...args: Parameters<JobStore['prune']>): Promise<void> {
-    return this.machine.write(this.life, () => this.inner.prune(...args))
+    return this.machine.write(this.life, 'commit', () => this.inner.prune(...args))
   }
 
   verify(jobId?: string): ReturnType<JobStore['verify']> {

@@ -253,8 +253,8 @@ describe('a restored job does nothing until somebody resumes it: what it did aft
     const calls: string[] = []
     const shopAgent = shop(calls, () => new Promise(() => {}))
     const first = await testRuntime({ agents: [shopAgent], store: levelStore(await newDirectory()) })
-    await first.spawn(shopAgent, false, { id: 'order' })
-    await first.settle()
+    const begun = await first.spawn(shopAgent, false, { id: 'order' })
+    await begun.waitFor(({ pending }) => pending[0]?.status === 'started')
     const restored = await moved(first, shopAgent)
     const job = await restored.job('order')
     expect(job.getSnapshot().isPaused).toBe(true)
