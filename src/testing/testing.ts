@@ -1,5 +1,10 @@
 /** The kit for users' tests: a runtime in memory under a simulated clock, and the suite that a store has to pass. */
 export { type MemoryContents, type MemoryStore, memoryStore } from '../store/memory-store.ts'
+export { type CrashOptions, type CrashReport, crashEverywhere } from './crash-everywhere.ts'
+export { type Finding, FindingsError } from './findings.ts'
 export { jobStoreSuite } from './job-store-suite.ts'
+export type { JobEnd, Run, Scenario } from './play.ts'
 export { SimulatedClock } from './simulated-clock.ts'
+export type { Stage } from './stage.ts'
 export { TestRuntime, type TestRuntimeOptions, type TestSnapshot, testRuntime } from './test-runtime.ts'
+export type { Answer, CallRecord } from './world.ts'

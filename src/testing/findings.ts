@@ -1,0 +1,36 @@
+/** What a trial of somebody's agent has found, for people. */
+
+export interface Finding {
+  /** What was done to the agent: where its process died, or how a call went wrong. */
+  where: string
+  /** What is wrong, in a sentence. */
+  problem: string
+  /** What happened in that run, a line each. */
+  timeline: readonly string[]
+}
+
+/** Thrown by `crashEverywhere` and `failEverywhere` where something is wrong; the message lists it. */
+export class FindingsError extends Error {
+  override readonly name = 'FindingsError'
+  readonly findings: readonly Finding[]
+
+  constructor(findings: readonly Finding[], tried: string) {
+    super(textOf(findings, tried))
+    this.findings = findings
+  }
+}
+
+const shownMax = 10
+const linesMax = 60
+
+function textOf(findings: readonly Finding[], tried: string): string {
+  const shown = findings.slice(0, shownMax).map(({ where, problem }) => `- ${where}:\n  ${problem}`)
+  const more = findings.length > shownMax ? [`- and ${findings.length - shownMax} more, in \`findings\``] : []
+  const timeline = findings[0]?.timeline ?? []
+  const cut = timeline.length > linesMax ? ['  …'] : []
+  const lines = [...cut, ...timeline.slice(-linesMax).map((line) => `  ${line}`)]
+  const problems = findings.length === 1 ? '1 problem' : `${findings.length} problems`
+  return [`${problems} in ${tried}.`, ...shown, ...more, 'What happened in the first of these runs:', ...lines].join(
+    '\n',
+  )
+}
