@@ -3,6 +3,7 @@ import { toErrorData } from '../base/error.ts'
 import { canonical, type Json } from '../base/json.ts'
 import type { JobEvent } from '../event/event.ts'
 import { replay } from '../replay/replay.ts'
+import type { Reason } from '../replay/why.ts'
 import type { JobHandle } from '../runtime/job-handle.ts'
 import type { Stage } from './stage.ts'
 import type { Answer, CallRecord } from './world.ts'
@@ -46,6 +47,8 @@ export interface Run {
 export interface Played extends Run {
   /** What the scenario threw. */
   thrown: { error: unknown } | undefined
+  /** Why those jobs that have not ended do not move, by id. */
+  reasons: ReadonlyMap<string, readonly Reason[]>
   /** What no run may come to, in sentences. */
   problems: readonly string[]
 }
@@ -62,6 +65,7 @@ export async function play(stage: Stage, scenario: Scenario, agents: readonly An
   await stage.finish()
   const ends: Record<string, JobEnd> = {}
   const histories = new Map<string, JobEvent[]>()
+  const reasons = new Map<string, Reason[]>()
   const problems = [...stage.problems]
   for (const id of await stage.jobIds()) {
     const job = await stage.job(id)
@@ -69,11 +73,12 @@ export async function play(stage: Stage, scenario: Scenario, agents: readonly An
     for await (const event of job.events()) events.push(event)
     histories.set(id, events)
     ends[id] = endOf(job)
+    if (job.getSnapshot().status === 'active') reasons.set(id, await job.why())
     problems.push(...(await replayed(agents, job, events)))
   }
   await stage.close()
   const { calls, timeline } = stage.world
-  return { where: undefined, returned, thrown, ends, histories, calls, timeline, problems }
+  return { where: undefined, returned, thrown, ends, histories, reasons, calls, timeline, problems }
 }
 
 function endOf(job: JobHandle): JobEnd {

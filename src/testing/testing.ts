@@ -1,6 +1,8 @@
 /** The kit for users' tests: a runtime in memory under a simulated clock, and the suite that a store has to pass. */
 export { type MemoryContents, type MemoryStore, memoryStore } from '../store/memory-store.ts'
 export { type CrashOptions, type CrashReport, crashEverywhere } from './crash-everywhere.ts'
+export { type FailureOptions, type FailureReport, type FailureRow, failEverywhere } from './fail-everywhere.ts'
+export type { Fault } from './faults.ts'
 export { type Finding, FindingsError } from './findings.ts'
 export { jobStoreSuite } from './job-store-suite.ts'
 export type { JobEnd, Run, Scenario } from './play.ts'

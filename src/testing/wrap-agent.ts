@@ -11,7 +11,7 @@ export interface Call {
   class: EffectClass
   jobId: string
   effect: string
-  /** From 1. */
+  /** From 1; of a planner the answer that is asked for. */
   attempt: number
   /** Undefined for a planner. */
   idempotencyKey: string | undefined
@@ -75,7 +75,7 @@ function wrapPlanner(planner: Planner, around: Around): Planner {
     ...planner,
     plan(request: PlanRequest) {
       const { jobId, input, rejected, round, abortSignal } = request
-      const effect = `plan of round ${round}`
+      const effect = round === 1 ? 'job.planner' : `job.planner#${round}`
       const about = { jobId, effect, attempt: rejected.length + 1, idempotencyKey: undefined, input, continues: false }
       const perform = async () => planner.plan(request)
       return around({ tool: planner.name, class: 'read', ...about }, perform, abortSignal) as ReturnType<typeof perform>
