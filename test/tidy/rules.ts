@@ -75,6 +75,7 @@ export const exceptions: readonly Exception[] = [
     names: ['node:timers/promises'],
     why: 'lets the event loop turn until nothing moves; the clock itself is simulated',
   },
+  { files: /^src\/testing\/golden\.ts$/, names: ['node:fs/promises'], why: 'keeps histories as files of a test' },
 ]
 
 function timers(): string[] {
