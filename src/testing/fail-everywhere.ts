@@ -135,11 +135,11 @@ async function examine(run: Played, { check }: FailureOptions): Promise<Finding[
 }
 
 function outcomeOf({ ends, reasons, histories }: Played, jobId: string): Pick<FailureRow, 'end' | 'undone'> {
-  const end = ends[jobId]
+  const { phase: reached = 'not begun', error = '' } = ends[jobId] ?? {}
   const waits = reasons.get(jobId)?.map(({ what }) => what)
-  const because = waits === undefined ? (end?.error ?? '') : waits.join(' ')
-  const phase = waits === undefined ? (end?.phase ?? 'not begun') : 'waits'
-  return { end: because === '' ? phase : `${phase}: ${because}`, undone: undoneIn(histories.get(jobId) ?? []) }
+  const [phase, because] = waits === undefined ? [reached, error] : ['waits', waits.join(' ')]
+  const end = because === '' ? phase : `${phase}: ${because}`
+  return { end: end.replaceAll(/\s+/g, ' '), undone: undoneIn(histories.get(jobId) ?? []) }
 }
 
 function textOf(rows: readonly FailureRow[]): string {

@@ -20,12 +20,16 @@ export class FindingsError extends Error {
   }
 }
 
-const shownMax = 10
+const placesMax = 10
 const linesMax = 60
 
 function textOf(findings: readonly Finding[], tried: string): string {
-  const shown = findings.slice(0, shownMax).map(({ where, problem }) => `- ${where}:\n  ${problem}`)
-  const more = findings.length > shownMax ? [`- and ${findings.length - shownMax} more, in \`findings\``] : []
+  const places = new Map<string, Finding[]>()
+  for (const finding of findings) places.set(finding.where, [...(places.get(finding.where) ?? []), finding])
+  const shown = [...places]
+    .slice(0, placesMax)
+    .map(([where, all]) => [`- ${where}:`, ...all.map(problemLine)].join('\n'))
+  const more = places.size > placesMax ? [`- and at ${places.size - placesMax} more places, see \`findings\``] : []
   const timeline = findings[0]?.timeline ?? []
   const cut = timeline.length > linesMax ? ['  …'] : []
   const lines = [...cut, ...timeline.slice(-linesMax).map((line) => `  ${line}`)]
@@ -33,4 +37,8 @@ function textOf(findings: readonly Finding[], tried: string): string {
   return [`${problems} in ${tried}.`, ...shown, ...more, 'What happened in the first of these runs:', ...lines].join(
     '\n',
   )
+}
+
+function problemLine({ problem }: Finding): string {
+  return `  ${problem}`
 }

@@ -31,7 +31,7 @@ export class World {
   }
 
   say(line: string): void {
-    if (this.timeline.length < linesMax) this.timeline.push(`${`+${this.elapsed()}`.padStart(9)} ms  ${line}`)
+    if (this.timeline.length < linesMax) this.timeline.push(`${`+${this.elapsed()}`.padStart(6)} ms  ${line}`)
   }
 
   /** Performs a call and keeps how it ended. */
