@@ -92,5 +92,5 @@ export const packageHomes: Record<string, RegExp> = {
   tsx: /^src\/cli\//,
   'classic-level': /^src\/store\/level[a-z-]*\.ts$/,
   'fast-check': /^src\/testing\//,
-  vitest: /^src\/testing\//,
+  vitest: /^src\/testing\/job-store-/,
 }
