@@ -52,20 +52,20 @@ export async function crashEverywhere(
   const base = await run(all, scenario, first, options)
   if (base.thrown !== undefined) throw base.thrown.error
   const findings = [...impurePlans(all, base), ...(await examine(base, base, options))]
-  const again = await run(all, scenario, new CrashPoints(), options)
-  findings.push(...found({ ...again, where: 'twice without a crash' }, differences(again, base, 'the first time')))
-  const places = findings.length > 0 ? [] : chosen(first.names.length, options.points)
+  if (findings.length > 0) throw new FindingsError(findings, 1)
+  const again = { ...(await run(all, scenario, new CrashPoints(), options)), where: 'twice without a crash' }
+  findings.push(...found(again, differences(again, base, 'the first time')))
+  if (findings.length > 0) throw new FindingsError(findings, 2)
+  const places = chosen(first.names.length, options.points)
   for (const place of places) {
     const points = new CrashPoints(place)
     const where = first.names[place] as string
     const crashed = { ...(await run(all, scenario, points, options)), where: `crash at the ${where}` }
-    if (points.names[place] === where) findings.push(...(await examine(crashed, base, options)))
-    else
-      findings.push(
-        ...found(crashed, [`The run did not come there again, but to: ${points.names[place] ?? 'its end'}.`]),
-      )
+    const there = points.names[place] ?? 'end'
+    if (there === where) findings.push(...(await examine(crashed, base, options)))
+    else findings.push(...found(crashed, [`The run did not come there again, but to the ${there}.`]))
   }
-  if (findings.length > 0) throw new FindingsError(findings, `${places.length + 2} runs`)
+  if (findings.length > 0) throw new FindingsError(findings, places.length + 2)
   return { points: first.names.length, tried: places.length }
 }
 

@@ -68,7 +68,7 @@ export async function failEverywhere(
       findings.push(...(await examine(played, options)))
     }
   }
-  if (findings.length > 0) throw new FindingsError(findings, `${rows.length + 1} runs`)
+  if (findings.length > 0) throw new FindingsError(findings, rows.length + 1)
   return { rows, text: textOf(rows) }
 }
 

@@ -14,8 +14,9 @@ export class FindingsError extends Error {
   override readonly name = 'FindingsError'
   readonly findings: readonly Finding[]
 
-  constructor(findings: readonly Finding[], tried: string) {
-    super(textOf(findings, tried))
+  /** @param runs how many were made. */
+  constructor(findings: readonly Finding[], runs: number) {
+    super(textOf(findings, runs))
     this.findings = findings
   }
 }
@@ -23,7 +24,7 @@ export class FindingsError extends Error {
 const placesMax = 10
 const linesMax = 60
 
-function textOf(findings: readonly Finding[], tried: string): string {
+function textOf(findings: readonly Finding[], runs: number): string {
   const places = new Map<string, Finding[]>()
   for (const finding of findings) places.set(finding.where, [...(places.get(finding.where) ?? []), finding])
   const shown = [...places]
@@ -33,12 +34,14 @@ function textOf(findings: readonly Finding[], tried: string): string {
   const timeline = findings[0]?.timeline ?? []
   const cut = timeline.length > linesMax ? ['  …'] : []
   const lines = [...cut, ...timeline.slice(-linesMax).map((line) => `  ${line}`)]
-  const problems = findings.length === 1 ? '1 problem' : `${findings.length} problems`
-  return [`${problems} in ${tried}.`, ...shown, ...more, 'What happened in the first of these runs:', ...lines].join(
-    '\n',
-  )
+  const count = `${plural(findings.length, 'problem')} in ${plural(runs, 'run')}.`
+  return [count, ...shown, ...more, 'What happened in the first of these runs:', ...lines].join('\n')
 }
 
 function problemLine({ problem }: Finding): string {
   return `  ${problem}`
+}
+
+function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
 }

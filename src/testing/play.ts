@@ -62,11 +62,11 @@ export async function play(stage: Stage, scenario: Scenario, agents: readonly An
   } catch (error) {
     thrown = { error }
   }
-  await stage.finish()
+  const isOver = await stage.finish()
   const ends: Record<string, JobEnd> = {}
   const histories = new Map<string, JobEvent[]>()
   const reasons = new Map<string, Reason[]>()
-  const problems = [...stage.problems]
+  const problems = isOver ? [] : ['When the scenario has ended, timers go on for ever; let it end its jobs.']
   for (const id of await stage.jobIds()) {
     const job = await stage.job(id)
     const events: JobEvent[] = []
@@ -76,6 +76,7 @@ export async function play(stage: Stage, scenario: Scenario, agents: readonly An
     if (job.getSnapshot().status === 'active') reasons.set(id, await job.why())
     problems.push(...(await replayed(agents, job, events)))
   }
+  problems.push(...stage.problems)
   await stage.close()
   const { calls, timeline } = stage.world
   return { where: undefined, returned, thrown, ends, histories, reasons, calls, timeline, problems }

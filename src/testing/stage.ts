@@ -1,13 +1,12 @@
 import type { AnyAgent, InputOf } from '../agent/agent.ts'
 import { isAetherisError } from '../base/error.ts'
-import type { JobEvent } from '../event/event.ts'
-import type { JobSnapshot } from '../replay/job-snapshot.ts'
 import type { SpawnOptions } from '../runtime/admission.ts'
 import type { JobHandle } from '../runtime/job-handle.ts'
 import { memoryStore } from '../store/memory-store.ts'
 import { eventLine } from './event-line.ts'
 import { type Death, Life, mortalStore, never, type Write } from './mortal-store.ts'
 import { SimulatedClock } from './simulated-clock.ts'
+import { type JobStage, stagedJob } from './staged-job.ts'
 import { type TestRuntime, testRuntime } from './test-runtime.ts'
 import { World } from './world.ts'
 import { type Around, familyOf, wrapFamily } from './wrap-agent.ts'
@@ -35,7 +34,7 @@ export interface StageOptions {
   onRest?(stage: Stage): Promise<boolean>
 }
 
-export class Stage {
+export class Stage implements JobStage {
   readonly clock = new SimulatedClock()
   /** @internal */
   readonly world: World
@@ -46,6 +45,7 @@ export class Stage {
   private readonly store = memoryStore()
   private readonly handles = new Map<string, JobHandle>()
   private life = new Life()
+  private next: Promise<void> | undefined
   private runtime!: TestRuntime
   /** The agents as the process that lives now has them. */
   private present: ReadonlyMap<string, AnyAgent> = new Map()
@@ -89,14 +89,14 @@ export class Stage {
       // Where its process has died meanwhile, the next one has made another.
       if (runtime === this.runtime) this.handles.set(jobId, job)
     })
-    return new Proxy({} as JobHandle, { get: (_, key) => this.member(jobId, key) })
+    return stagedJob(this, jobId)
   }
 
   /** As `TestRuntime.settle`; also through the death of a process. */
   async settle(): Promise<void> {
     for (;;) {
       await this.runtime.settle()
-      if (this.life.isOver) await this.reopen()
+      if (this.life.isOver) await this.succeed(this.life)
       else if (!((await this.options.onRest?.(this)) ?? false)) return
     }
   }
@@ -114,15 +114,15 @@ export class Stage {
     await this.settle()
   }
 
-  /** Goes on until nothing is due any more, or all jobs have ended. @internal */
-  async finish(): Promise<void> {
+  /** Goes on until nothing is due any more, or all jobs have ended; false where that never is. @internal */
+  async finish(): Promise<boolean> {
     for (let timers = 0; timers < timersMax; timers += 1) {
       await this.settle()
       const next = this.clock.nextAt
-      if (next === undefined || (await this.jobIds(true)).length === 0) return
+      if (next === undefined || (await this.jobIds(true)).length === 0) return true
       this.clock.goTo(next)
     }
-    throw new Error(`After the scenario, ${timersMax} timers have fired and the jobs still go on; let it end them.`)
+    return false
   }
 
   /** @internal */
@@ -138,49 +138,20 @@ export class Stage {
     await this.runtime.crash()
   }
 
-  private member(jobId: string, key: string | symbol): unknown {
-    const present = this.handles.get(jobId) as JobHandle
-    const value: unknown = Reflect.get(present, key, present)
-    if (typeof value !== 'function') return value
-    if (key === 'result' || key === 'waitFor') {
-      return async (...args: unknown[]) => {
-        await this.settle()
-        await this.checkReached(jobId, args[0] as Reached | undefined)
-        return this.askJob(jobId, key, args)
-      }
-    }
-    if (key === 'events') return (...args: unknown[]) => this.events(jobId, args)
-    if (!asking.has(key)) return value.bind(present)
-    return (...args: unknown[]) => this.askJob(jobId, key, key === 'signal' ? this.identified(args) : args)
+  /** @internal */
+  handle(jobId: string): JobHandle {
+    return this.handles.get(jobId) as JobHandle
   }
 
-  private async *events(jobId: string, [options]: unknown[]): AsyncGenerator<JobEvent, void, void> {
-    const { from = 0 } = (options ?? {}) as { from?: number }
-    yield* await this.ask(async (runtime) => {
-      const events: JobEvent[] = []
-      for await (const event of (await runtime.job(jobId)).events({ from })) events.push(event)
-      return events
-    })
+  /** @internal */
+  askJob<T>(jobId: string, question: (job: JobHandle) => Promise<T>): Promise<T> {
+    return this.ask(async (runtime) => question(await runtime.job(jobId)))
   }
 
-  /** A wait in real time for what only virtual time may bring would never end. */
-  private async checkReached(jobId: string, isReached: Reached = () => false): Promise<void> {
-    const job = this.handles.get(jobId) as JobHandle
-    if (job.getSnapshot().status !== 'active' || isReached(job.getSnapshot())) return
-    const reasons = (await job.why()).map(({ what }) => what).join(' ')
-    throw new Error(`Job "${jobId}" does not get there by itself: ${reasons} Let time pass, or do what it waits for.`)
-  }
-
-  private identified([signal, payload, options = {}]: unknown[]): unknown[] {
+  /** @internal */
+  nextSignalId(): string {
     this.sent += 1
-    return [signal, payload, { id: `signal-${this.sent}`, ...(options as object) }]
-  }
-
-  private askJob(jobId: string, key: string | symbol, args: unknown[]): Promise<unknown> {
-    return this.ask(async (runtime) => {
-      const job = await runtime.job(jobId)
-      return Reflect.apply(Reflect.get(job, key, job) as () => unknown, job, args)
-    })
+    return `signal-${this.sent}`
   }
 
   private async ask<T>(question: (runtime: TestRuntime) => Promise<T>): Promise<T> {
@@ -199,9 +170,15 @@ export class Stage {
       await Promise.race([answered, life.over])
       // What was acknowledged before the process died is heard.
       if (life.isOver) await runtime.settle(1)
-      if (life.isOver) await this.reopen()
+      if (life.isOver) await this.succeed(life)
       if (answer !== undefined) return answer.value
     }
+  }
+
+  /** Waits for the process that comes after `life`, which begins once however many ask for it. */
+  private async succeed(life: Life): Promise<void> {
+    if (life === this.life) this.next = this.reopen()
+    await this.next
   }
 
   private async reopen(): Promise<void> {
@@ -233,18 +210,10 @@ export class Stage {
   }
 }
 
-type Reached = (snapshot: JobSnapshot) => boolean
-
-/** What asks a process, and so may have to ask the next one. */
-const asking: ReadonlySet<string | symbol> = new Set([
-  ...['signal', 'pause', 'resume', 'cancel', 'terminate', 'retry', 'restart'],
-  ...['revise', 'approve', 'deny', 'resolve', 'why'],
-])
-
 /** Asked of a job that has gone on since. */
 function isTooLate(error: unknown): boolean {
   return isAetherisError(error, 'COMMAND_REFUSED') || isAetherisError(error, 'JOB_SETTLED')
 }
 
 /** More than any scenario in good order needs. */
-const timersMax = 10_000
+const timersMax = 1_000

@@ -101,6 +101,22 @@ describe('an agent in good order comes to the same, wherever its process dies', 
     expect((await tried(it, agreeing(it))).points).toBeGreaterThanOrEqual(3 * 8)
   })
 
+  test('a call is cut off before, in or after it, and a call that never was is made', async () => {
+    const it = writer()
+    const made = new Map<string, number[]>()
+    const check = ({ where, calls }: Run) => {
+      const place = /call of send .*attempt 1, (.*)/.exec(where ?? '')?.[1]
+      const processes = calls.filter(({ tool: name }) => name === 'send').map((call) => call.process)
+      if (place !== undefined) made.set(place, processes)
+    }
+    await tried(it, agreeing(it), { check })
+    expect([...made]).toEqual([
+      ['before it begins', [1]],
+      ['while it is under way', [0]],
+      ['when it has ended and nobody was told', [0]],
+    ])
+  })
+
   test('what takes its time, is retried, and is asked of people', async () => {
     let fails = 0
     const shaky = tool({
@@ -292,14 +308,37 @@ describe('what is wrong is found', () => {
 
   test('a plan that counts', async () => {
     let count = 0
-    const plan = (graph: { call: (...args: never[]) => unknown }) => {
-      count += 1
-      return graph.call(...([`read-${count}`, read, 'tea'] as never[]))
-    }
-    const it = agent({ ...any, name: 'counting', tools: [read], plan: plan as never })
+    const it = agent({
+      ...any,
+      name: 'counting',
+      tools: [read],
+      plan(graph) {
+        count += 1
+        return graph.call('read', read, `${count}`)
+      },
+    })
     const problems = await found(it, async (stage) => void (await stage.spawn(it, null)))
     expect(problems[0]).toMatch('asked again with the same input, it is another')
-    expect(problems.at(-1)).toMatch(/^twice without a crash: Job "job" has come to /)
+  })
+
+  test('a world that is another one each time', async () => {
+    let count = 0
+    const it = writer()
+    const problems = await found(it, async () => {
+      count += 1
+      return count
+    })
+    expect(problems).toEqual(['twice without a crash: The scenario returned 2; the first time 1.'])
+  })
+
+  test('a run that goes another way', async () => {
+    let run = 0
+    const it = writer()
+    const problems = await found(it, async (stage) => {
+      run += 1
+      if (run < 3) await stage.spawn(it, 'tea', { id: 'job' })
+    })
+    expect(problems.at(-1)).toMatch(/The run did not come there again, but to the end\.$/)
   })
 
   test('a machine that remembers beside its context', async () => {
@@ -314,7 +353,7 @@ describe('what is wrong is found', () => {
     })
     const it = fromMachine('odd', machine)
     const problems = await found(it, async (stage) => void (await stage.spawn(it, undefined as never)))
-    expect(problems[0]).toMatch('The history of job "job" replays to another state than the job is in.')
+    expect(problems[0]).toBe('without a crash: The history of job "job" replays to another state than the job is in.')
   })
 
   test('what the check of the user says, at its place', async () => {
@@ -366,6 +405,28 @@ describe('a scenario', () => {
     await expect(crashEverywhere(it, waits)).rejects.toThrow(
       'Job "job" does not get there by itself: review waits for the signal "agreed". Let time pass, or do what it waits for.',
     )
+  })
+
+  test('may ask for several things at once', async () => {
+    const it = writer()
+    await crashEverywhere(it, async (stage) => {
+      reset()
+      const jobs = await Promise.all(['tea', 'milk'].map((topic) => stage.spawn(it, topic, { id: topic })))
+      await stage.settle()
+      await Promise.all(jobs.map((job) => job.signal(agreed, { yes: true })))
+      await Promise.all(jobs.map((job) => job.result()))
+      return sent.sort()
+    })
+  })
+
+  test('that never comes to an end is told so', async () => {
+    const beat = setup({}).createMachine({
+      initial: 'tick',
+      states: { tick: { after: { 1000: 'tock' } }, tock: { after: { 1000: 'tick' } } },
+    })
+    const it = fromMachine('clock', beat)
+    const problems = await found(it, async (stage) => void (await stage.spawn(it, undefined as never)))
+    expect(problems[0]).toMatch('timers go on for ever')
   })
 
   test('of many places is tried at some of them, drawn with a seed', async () => {
