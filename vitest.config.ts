@@ -26,6 +26,7 @@ const alias = {
   'aetheris/replay': fileURLToPath(new URL('src/replay/replay.ts', import.meta.url)),
   'aetheris/http': fileURLToPath(new URL('src/http/http.ts', import.meta.url)),
   'aetheris/testing': fileURLToPath(new URL('src/testing/testing.ts', import.meta.url)),
+  'aetheris/store-suite': fileURLToPath(new URL('src/testing/job-store-suite.ts', import.meta.url)),
   'aetheris/machines': fileURLToPath(new URL('machines/machines.ts', import.meta.url)),
   aetheris: fileURLToPath(new URL('src/index.ts', import.meta.url)),
 }

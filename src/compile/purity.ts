@@ -42,6 +42,8 @@ export function computing(value: unknown, name: string): unknown {
 export interface Purity {
   /** The machine's functions that it called, by name. */
   called: readonly string[]
+  /** What reached for the world, and for what of it: `guard "isLate" used the clock (Date.now)`. */
+  impurity: string | undefined
   /** MACHINE_IMPURE where one of them tried to read the world; also if the machine swallowed the error of that. */
   violation: AetherisError | undefined
 }
@@ -56,7 +58,8 @@ export function pure(machine: string, step: () => void): Purity {
   } finally {
     restore()
   }
-  return { called: [...called], violation: violation === undefined ? undefined : impure(machine, violation) }
+  const impurity = violation
+  return { called: [...called], impurity, violation: impurity === undefined ? undefined : impure(machine, impurity) }
 }
 
 function impure(machine: string, what: string): AetherisError {

@@ -4,7 +4,7 @@ import type { JobEvent, NewEvent } from '../event/event.ts'
 /**
  * The contract of a durable store.
  *
- * Invariants, tested for every store by `jobStoreSuite` of aetheris/testing:
+ * Invariants, tested for every store by `jobStoreSuite` of aetheris/store-suite:
  * S1 a resolved call is durable, whole, and visible to every later read.
  * S2 a commit whose `expectedSeq` is not the head is refused (COMMIT_CONFLICT); nothing of it is stored.
  * S3 a commit whose epoch is not the job's is refused (LEASE_FENCED); epochs only grow.

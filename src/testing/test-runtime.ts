@@ -14,6 +14,8 @@ export interface TestRuntimeOptions extends Omit<RuntimeOptions, 'store' | 'cloc
   store?: JobStore
   /** What it begins with instead of nothing, as {@link TestRuntime.snapshot} gave it; in a store in memory. */
   snapshot?: TestSnapshot
+  /** Default: a new one. Give it where something else is to go by the same time, such as a store of the test's own. */
+  clock?: SimulatedClock
   /** Seed of all randomness: ids and jitter. Default: that of the snapshot, else 1. */
   seed?: number
 }
@@ -32,14 +34,16 @@ export interface TestSnapshot {
  *
  * `crash()` loses everything that is not in the store, like a process that dies; `reopen()` starts the next one.
  * `snapshot()` keeps all of it as JSON, from which other runtimes can start.
- * @throws AetherisError INPUT_INVALID where both a store and a snapshot are given.
+ * @throws AetherisError INPUT_INVALID where a snapshot is given beside a store or a clock, which it has itself.
  */
 export async function testRuntime(options: TestRuntimeOptions): Promise<TestRuntime> {
-  if (options.store !== undefined && options.snapshot !== undefined)
-    throw new AetherisError('INPUT_INVALID', 'A test runtime begins with a store or with a snapshot, not with both.')
+  if (options.snapshot !== undefined && (options.store ?? options.clock) !== undefined) {
+    const message = 'A test runtime begins with a snapshot, or with a store and a clock, not with both.'
+    throw new AetherisError('INPUT_INVALID', message)
+  }
   const { snapshot, store = memoryStore(snapshot?.store), seed = snapshot?.seed ?? 1, ...rest } = options
   const random = seededRandom(seed)
-  const clock = new SimulatedClock(snapshot?.now)
+  const { clock = new SimulatedClock(snapshot?.now) } = options
   const problems: { jobId: string; error: unknown }[] = []
   const full: FullOptions = { onProblem: (problem) => problems.push(problem), ...rest, store, random, clock }
   return new TestRuntime(await openRuntime(full), full, clock, problems)

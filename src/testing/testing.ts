@@ -1,5 +1,15 @@
-/** The kit for users' tests: a runtime in memory under a simulated clock, and the suite that a store has to pass. */
+/** The kit for users' tests, of no framework: runtimes in memory and in virtual time, and what tries agents to death. */
 export { type MemoryContents, type MemoryStore, memoryStore } from '../store/memory-store.ts'
-export { jobStoreSuite } from './job-store-suite.ts'
+export type { ChanceOptions } from './chance.ts'
+export { type CrashOptions, type CrashReport, crashEverywhere } from './crash-everywhere.ts'
+export { type FailureOptions, type FailureReport, type FailureRow, failEverywhere } from './fail-everywhere.ts'
+export type { Fault } from './faults.ts'
+export { type CallFault, faulty } from './faulty.ts'
+export { faultyStore, type WriteFault } from './faulty-store.ts'
+export { type Finding, FindingsError } from './findings.ts'
+export { expectGolden, recordHistory } from './golden.ts'
+export type { JobEnd, Run, Scenario } from './play.ts'
 export { SimulatedClock } from './simulated-clock.ts'
+export type { Stage } from './stage.ts'
 export { TestRuntime, type TestRuntimeOptions, type TestSnapshot, testRuntime } from './test-runtime.ts'
+export type { Answer, CallRecord } from './world.ts'

@@ -1,5 +1,6 @@
 import { memoryStore } from '../../src/store/memory-store.ts'
 import type { Commit, JobStore } from '../../src/store/store.ts'
+import { Life, mortalStore } from '../../src/testing/mortal-store.ts'
 import { type TestRuntime, type TestRuntimeOptions, testRuntime } from '../../src/testing/test-runtime.ts'
 
 /** A crash: at which commit of its process, and whether that one still reached the store. */
@@ -9,48 +10,15 @@ export interface Crash {
   stored: boolean
 }
 
-type Dying = JobStore & { readonly halted: boolean; readonly death: Promise<void> }
-
-/**
- * A store whose process dies at its n-th commit: from then on nothing is written or answered any more.
- * `death` resolves when it has happened, and `halted` tells it.
- */
-function dyingStore(store: JobStore, { after, stored }: Crash): Dying {
+/** A store whose process, `life`, dies at a commit. */
+function dyingStore(store: JobStore, life: Life, { after, stored }: Crash): JobStore {
   let count = 0
-  let halted = false
-  let die = () => {}
-  const death = new Promise<void>((resolve) => {
-    die = resolve
-  })
-  const never = () => new Promise<never>(() => {})
-  const commit = (...args: Parameters<JobStore['commit']>) => {
+  return mortalStore(store, life, (write) => {
+    if (write.kind !== 'commit') return undefined
     count += 1
-    const isLast = typeof after === 'number' ? count >= after : after(args[0])
-    if (!isLast) return store.commit(...args)
-    halted = true
-    die()
-    if (stored) void store.commit(...args).catch(() => {})
-    return never()
-  }
-  return new Proxy(store, {
-    get(target, key) {
-      if (key === 'halted') return halted
-      if (key === 'death') return death
-      const value: unknown = Reflect.get(target, key, target)
-      if (typeof value !== 'function') return value
-      if (key === 'open' || key === 'close') return value.bind(target)
-      return (...args: unknown[]) => {
-        if (halted) return streams.has(String(key)) ? hanging() : never()
-        return key === 'commit' ? commit(...(args as Parameters<JobStore['commit']>)) : value.apply(target, args)
-      }
-    },
-  }) as Dying
-}
-
-const streams: ReadonlySet<string> = new Set(['list', 'read', 'verify'])
-
-async function* hanging(): AsyncGenerator<never> {
-  await new Promise(() => {})
+    const isLast = typeof after === 'number' ? count >= after : after(write.commit)
+    return isLast ? (stored ? 'unheard' : 'before') : undefined
+  })
 }
 
 /** The processes that run one store, one after the other: each dies as planned, and the next one takes over. */
@@ -59,6 +27,7 @@ export class Lives {
   crashes = 0
   private readonly store: JobStore
   private readonly planned: readonly Crash[]
+  private life = new Life()
 
   private constructor(planned: readonly Crash[], store: JobStore) {
     this.planned = planned
@@ -77,12 +46,10 @@ export class Lives {
   /** Does something to the process that lives, again after each death until it was answered. */
   async doing<T>(step: (runtime: TestRuntime) => Promise<T>): Promise<T> {
     for (;;) {
-      const { death } = this.runtime.store as Partial<Dying>
-      const dead = death?.then(() => undefined)
       // A call into a process that dies is never answered, so it is raced against its end.
       const answer = step(this.runtime).then((value) => ({ value }))
-      const first = await (dead === undefined ? answer : Promise.race([answer, dead]))
-      if (this.halted) await this.reopen()
+      const first = await Promise.race([answer, this.life.over.then(() => undefined)])
+      if (this.life.isOver) await this.reopen()
       else if (first !== undefined) return first.value
     }
   }
@@ -91,7 +58,7 @@ export class Lives {
   async settle(): Promise<void> {
     for (;;) {
       await this.runtime.settle()
-      if (!this.halted) return
+      if (!this.life.isOver) return
       await this.reopen()
     }
   }
@@ -117,17 +84,14 @@ export class Lives {
     return true
   }
 
-  private get halted(): boolean {
-    return (this.runtime.store as Partial<Dying>).halted === true
-  }
-
   private async reopen(): Promise<void> {
     this.crashes += 1
+    this.life = new Life()
     this.runtime = await this.runtime.reopen({ store: this.next() })
   }
 
   private next(): JobStore {
     const crash = this.planned[this.crashes]
-    return crash === undefined ? this.store : dyingStore(this.store, crash)
+    return crash === undefined ? this.store : dyingStore(this.store, this.life, crash)
   }
 }

@@ -88,6 +88,7 @@ export const exceptions: readonly Exception[] = [
     names: ['node:timers/promises'],
     why: 'lets the event loop turn until nothing moves; the clock itself is simulated',
   },
+  { files: /^src\/testing\/golden\.ts$/, names: ['node:fs/promises'], why: 'keeps histories as files of a test' },
 ]
 
 function timers(): string[] {
@@ -105,5 +106,5 @@ export const packageHomes: Record<string, RegExp> = {
   'classic-level': /^src\/store\/level[a-z-]*\.ts$/,
   '@modelcontextprotocol/client': /^src\/mcp\//,
   'fast-check': /^src\/testing\//,
-  vitest: /^src\/testing\//,
+  vitest: /^src\/testing\/job-store-/,
 }
