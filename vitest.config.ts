@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config'
 /** Long enough for a loaded machine with few cores; a test that hangs still ends. */
 const timeoutMs = 60_000
 
-const folders = ['unit', 'property', 'conformance', 'crash', 'models', 'http', 'golden']
+const folders = ['unit', 'property', 'conformance', 'models', 'http', 'golden']
 
 const projects = [
   ...folders.map((name) => ({ name, include: [`test/${name}/**/*.test.ts`] })),
@@ -13,6 +13,7 @@ const projects = [
     include: [`test/${name}/**/*.test.ts`],
     globalSetup: 'test/support/built.mjs',
   })),
+  { name: 'crash', include: ['test/crash/**/*.test.ts'], globalSetup: 'test/support/bundled.mjs' },
   { name: 'tidy', include: ['test/tidy.test.ts'] },
 ]
 
