@@ -3,7 +3,12 @@ import { join } from 'node:path'
 
 const folder = join(import.meta.dirname, '../../node_modules/.cache/aetheris-children')
 
-/** A child process of the files that bundled.mjs has made. What it writes to stderr can be read. */
-export function forked(name: 'crash-child' | 'open-damaged'): ChildProcess {
-  return fork(join(folder, `${name}.mjs`), { execArgv: [], stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
+/** One of the files that bundled.ts has made. */
+export function childFile(name: 'crash-child' | 'open-damaged' | 'disk-child'): string {
+  return join(folder, `${name}.mjs`)
+}
+
+/** A child process of one of them. What it writes to stderr can be read. */
+export function forked(name: Parameters<typeof childFile>[0]): ChildProcess {
+  return fork(childFile(name), { execArgv: [], stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
 }

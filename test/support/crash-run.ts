@@ -1,11 +1,11 @@
 import type { ChildProcess } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { forked } from './child.ts'
 import type { Defect } from './crash-agents.ts'
 import { live } from './crash-life.ts'
 import { type Kill, Points } from './crash-points.ts'
+import { fastFolder } from './store-data.ts'
 
 /** Processes that are killed. They are started ahead, since most of a short life goes into loading code. */
 
@@ -51,7 +51,7 @@ export function dismissSpares(): void {
 
 /** A directory for one test, which is removed after it. */
 export async function inDirectory(body: (directory: string) => Promise<void>): Promise<void> {
-  const directory = await mkdtemp(join(tmpdir(), 'aetheris-crash-'))
+  const directory = await mkdtemp(join(fastFolder, 'aetheris-crash-'))
   try {
     await body(directory)
   } finally {

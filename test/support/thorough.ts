@@ -5,7 +5,7 @@ import { seededRandom } from '../../src/base/random.ts'
  * tries all of them.
  */
 
-export const isThorough = process.env['MODE'] === 'thorough'
+export const isThorough = process.env['AETHERIS_THOROUGH'] === '1'
 
 /** All of `cases` in a thorough run, else `count` of them, in their order. */
 export function some<T>(cases: readonly T[], count: number): T[] {
