@@ -32,7 +32,9 @@ const blind: Plugin = {
 export async function setup(): Promise<void> {
   await build({
     ...options,
-    entryPoints: ['crash-child', 'open-damaged', 'disk-child'].map((name) => at(`${name}.ts`)),
+    entryPoints: ['crash-child', 'open-damaged', 'disk-child', 'full-child', 'full-life-child'].map((name) =>
+      at(`${name}.ts`),
+    ),
   })
   await build({ ...options, entryPoints: { 'open-blind': at('open-damaged.ts') }, plugins: [blind] })
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { AnyAgent } from '../../src/agent/agent.ts'
-import { openRuntime, type Runtime } from '../../src/index.ts'
+import { openRuntime, type Runtime, type RuntimeOptions } from '../../src/index.ts'
 import type { JobHandle } from '../../src/runtime/job-handle.ts'
 import { levelStore } from '../../src/store/level-store.ts'
 import type { JobStore } from '../../src/store/store.ts'
@@ -18,6 +18,7 @@ export interface Life {
   directory: string
   points?: Points
   defect?: Defect | undefined
+  onProblem?: RuntimeOptions['onProblem']
 }
 
 export function storeOf({ directory, points = new Points() }: Life): JobStore {
@@ -33,6 +34,7 @@ export async function live(life: Life, wrap: (store: JobStore) => JobStore = (st
     store: pointedStore(wrap(storeOf(life)), points),
     agents: Object.values(agents),
     snapshotEvery: 5,
+    ...(life.onProblem === undefined ? {} : { onProblem: life.onProblem }),
     inspect(event) {
       if (event.type !== '@xstate.event') return
       world.note({ what: 'event', job: event.rootId, id: event.event.id, type: event.event.type })
