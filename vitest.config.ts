@@ -6,7 +6,7 @@ const timeoutMs = 60_000
 /** Of a test that tries all of its cases: see test/support/thorough.ts. */
 const thoroughTimeoutMs = 3_600_000
 
-const folders = ['unit', 'property', 'conformance', 'models', 'http', 'golden']
+const folders = ['unit', 'property', 'corpus', 'conformance', 'models', 'http', 'golden']
 
 const projects = [
   ...folders.map((name) => ({ name, include: [`test/${name}/**/*.test.ts`] })),
