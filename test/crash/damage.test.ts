@@ -123,7 +123,7 @@ function tally(verdicts: readonly string[]): string {
 }
 
 describe('S1: after a crash there is a prefix of what was committed, without holes', () => {
-  const few = 30
+  const few = 12
 
   test('the log cut at any byte', async () => {
     const directory = await newDirectory(fastFolder)
