@@ -77,7 +77,12 @@ async function* verifyJobs(view: View): AsyncGenerator<Finding> {
   for (let gte = range.gte; ; ) {
     const [key] = await collect(view.keys({ gte, lt: range.lt, limit: 1 }))
     if (key === undefined) return
-    const jobId = keyParts(key)[0] as string
+    const [jobId = '', ...rest] = keyParts(key)
+    if (rest.length !== 1) {
+      yield { kind: 'gap', message: `The key ${JSON.stringify(key)} is of no event: it is damaged.` }
+      gte = `${key}\0`
+      continue
+    }
     yield* verifyJob(view, jobId)
     gte = under(`e!${jobId}`).lt
   }
