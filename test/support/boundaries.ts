@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import type { AnyTool } from '../../src/agent/tool.ts'
-import { AetherisError, isAetherisError } from '../../src/base/error.ts'
+import { isAetherisError } from '../../src/base/error.ts'
 import type { Json } from '../../src/base/json.ts'
 import { parseCommand } from '../../src/event/command.ts'
 import { type JobEvent, parseEvent } from '../../src/event/event.ts'
@@ -161,7 +161,7 @@ async function lines({ words, files = {}, stdin = '' }: Entry): Promise<string |
     const line = (words as string[]).map((word) => (word === 'agents.mjs' ? agentsModule : word))
     const { code, stdout, stderr } = await inProcess([...line, '--json'], { cwd, input: String(stdin) })
     if (code === 0) return undefined
-    if (/not expected|\n\s+at /.test(stderr)) throw new AetherisError('JOB_FAILED', stderr)
+    if (/not expected|\n\s+at /.test(stderr)) throw new Error(stderr)
     return `${code} ${(JSON.parse(stdout) as { error: { code: string } }).error.code}`
   } finally {
     rmSync(cwd, { recursive: true })
