@@ -3,7 +3,14 @@ import { join } from 'node:path'
 
 const folder = join(import.meta.dirname, '../../node_modules/.cache/aetheris-children')
 
-type Child = 'crash-child' | 'open-damaged' | 'open-blind' | 'disk-child' | 'full-child' | 'full-life-child'
+type Child =
+  | 'crash-child'
+  | 'open-damaged'
+  | 'open-blind'
+  | 'disk-child'
+  | 'full-child'
+  | 'full-careless'
+  | 'full-life-child'
 
 /** One of the files that bundled.ts has made. */
 export function childFile(name: Child): string {
