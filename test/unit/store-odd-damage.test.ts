@@ -1,11 +1,19 @@
 import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import { afterAll, expect, test } from 'vitest'
+import { asStoreError } from '../../src/store/level-db.ts'
 import { levelStore } from '../../src/store/level-store.ts'
 import { all } from '../../src/testing/job-store-bench.ts'
 import { commitNumber, fastFolder, newDirectory, removeDirectories } from '../support/store-data.ts'
 
 afterAll(removeDirectories)
+
+test('a table that points outside of itself is damaged, whatever the operating system calls that', () => {
+  const thrown = Object.assign(new Error('IO error: /data/db/000008.ldb: Invalid argument'), { code: 'LEVEL_IO_ERROR' })
+  expect(asStoreError(thrown, 'reading').code).toBe('STORE_CORRUPT')
+  const refused = Object.assign(new Error('IO error: /data/db/000008.ldb: Input/output error'), thrown)
+  expect(asStoreError(refused, 'reading').code).toBe('STORE_IO')
+})
 
 test.each([
   'e!job-0#0000000003',
