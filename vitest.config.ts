@@ -3,8 +3,10 @@ import { defineConfig } from 'vitest/config'
 
 /** Long enough for a loaded machine with few cores; a test that hangs still ends. */
 const timeoutMs = 60_000
+/** Of a test that tries all of its cases: see test/support/thorough.ts. */
+const thoroughTimeoutMs = 3_600_000
 
-const folders = ['unit', 'property', 'conformance', 'crash', 'models', 'http', 'mcp', 'golden', 'simulation']
+const folders = ['unit', 'property', 'corpus', 'conformance', 'models', 'http', 'mcp', 'golden', 'simulation']
 
 const projects = [
   ...folders.map((name) => ({ name, include: [`test/${name}/**/*.test.ts`] })),
@@ -13,6 +15,7 @@ const projects = [
     include: [`test/${name}/**/*.test.ts`],
     globalSetup: 'test/support/built.mjs',
   })),
+  { name: 'crash', include: ['test/crash/**/*.test.ts'], globalSetup: 'test/support/bundled.ts' },
   { name: 'tidy', include: ['test/tidy.test.ts'] },
 ]
 
@@ -31,14 +34,17 @@ const alias = {
   aetheris: fileURLToPath(new URL('src/index.ts', import.meta.url)),
 }
 
-export default defineConfig({
-  resolve: { alias },
-  test: {
-    // Forks rather than threads: tests open LevelDB, a native addon, and kill and start processes.
-    pool: 'forks',
-    globals: false,
-    testTimeout: timeoutMs,
-    hookTimeout: timeoutMs,
-    projects: projects.map((test) => ({ extends: true, test })),
-  },
+export default defineConfig(({ mode }) => {
+  const isThorough = mode === 'thorough'
+  const testTimeout = isThorough ? thoroughTimeoutMs : timeoutMs
+  return {
+    resolve: { alias },
+    test: {
+      // Forks rather than threads: tests open LevelDB, a native addon, and kill and start processes.
+      pool: 'forks',
+      globals: false,
+      env: isThorough ? { AETHERIS_THOROUGH: '1' } : {},
+      projects: projects.map((test) => ({ extends: true, test: { ...test, testTimeout, hookTimeout: testTimeout } })),
+    },
+  }
 })

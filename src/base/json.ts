@@ -71,9 +71,19 @@ class Walk {
     if (this.path.length >= this.limits.depthMax) this.tooLarge(`deeper than ${this.limits.depthMax} levels`)
     if (this.open.has(value)) this.refuse('the value contains itself')
     this.open.add(value)
-    const copy = Array.isArray(value) ? this.array(value) : this.object(value)
+    const copy = this.read(value)
     this.open.delete(value)
     return Object.freeze(copy) as Json
+  }
+
+  /** A proxy can throw whatever it likes where it is looked at. */
+  private read(value: object): Json[] | JsonObject {
+    try {
+      return Array.isArray(value) ? this.array(value) : this.object(value)
+    } catch (error) {
+      if (error instanceof AetherisError) throw error
+      return this.refuse('it is a proxy that cannot be read')
+    }
   }
 
   private array(value: unknown[]): Json[] {

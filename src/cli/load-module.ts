@@ -48,9 +48,17 @@ function withStarted(agent: AnyAgent): AnyAgent[] {
   return [agent, ...[...agent.agents.values()].flatMap(withStarted)]
 }
 
-/** By its shape: the module may have been given another copy of this package. */
+/** What throws where it is looked at is no agent. */
 function isAgent(value: unknown): value is AnyAgent {
-  if (!isObject(value)) return false
+  try {
+    return isObject(value) && hasShape(value)
+  } catch {
+    return false
+  }
+}
+
+/** By its shape: the module may have been given another copy of this package. */
+function hasShape(value: Record<string, unknown>): boolean {
   const { name, version, input, output, tools, signals, agents: inner, plan, planner, program } = value
   if (typeof name !== 'string' || typeof version !== 'number') return false
   const hasMaps = [tools, signals, inner].every((map) => isObject(map) && typeof map['get'] === 'function')

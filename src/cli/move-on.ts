@@ -1,6 +1,7 @@
 import type { AnyAgent } from '../agent/agent.ts'
 import { isAetherisError } from '../base/error.ts'
 import type { JobHandle } from '../runtime/job-handle.ts'
+import { isPassing } from '../runtime/patience.ts'
 import { openRuntime, type Runtime } from '../runtime/runtime.ts'
 import { attend } from './attend.ts'
 import { conclude, type Left } from './conclude.ts'
@@ -43,7 +44,8 @@ export async function openHeld(context: Context, { store, jobId, agents }: HeldO
     },
     // What keeps the job from going on is thrown to whoever waits for it; left are errors of custom actions.
     onProblem: ({ error }) => {
-      if (!isAetherisError(error)) context.output.note(`An action of the machine failed: ${String(error)}`)
+      if (isPassing(error)) context.output.note(`The job waits for the disk: ${(error as Error).message}`)
+      else if (!isAetherisError(error)) context.output.note(`An action of the machine failed: ${String(error)}`)
     },
   })
 }

@@ -81,7 +81,7 @@ async function attach(runtime: Runtime, wanted: Wanted): Promise<JobHandle> {
   const isThere = row?.agent === agent.name
   if (isThere && input === undefined) return runtime.job(jobId)
   if (isThere) await checkSameInput(wanted)
-  return runtime.spawn(agent, input ?? {}, { id: jobId, source })
+  return runtime.spawn(agent, input === undefined ? {} : input, { id: jobId, source })
 }
 
 /** Input that the job was not made from would go unheard. @throws AetherisError JOB_EXISTS */

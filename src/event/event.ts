@@ -214,12 +214,12 @@ export const endTypes: ReadonlySet<string> = new Set(['job.completed', 'job.fail
  */
 export function parseEvent(value: unknown): JobEvent {
   const { type, seq, jobId } = (value ?? {}) as { type?: unknown; seq?: unknown; jobId?: unknown }
-  const where = `Event ${String(seq)} of job "${String(jobId)}"`
-  const schema = schemas.get(String(type))
+  const where = `Event ${shown(seq)} of job "${shown(jobId)}"`
+  const schema = typeof type === 'string' ? schemas.get(type) : undefined
   if (schema === undefined) {
     throw new AetherisError(
       'EVENT_INVALID',
-      `${where} has the unknown type "${String(type)}". A newer version may have written it.`,
+      `${where} has the unknown type "${shown(type)}". A newer version may have written it.`,
     )
   }
   const parsed = schema.safeParse(value)
@@ -232,7 +232,12 @@ export function parseEvent(value: unknown): JobEvent {
   const first = issues[0]
   throw new AetherisError(
     'EVENT_INVALID',
-    `${where} (${String(type)}) is not valid: ${first?.path.join('.')}: ${first?.message}.`,
+    `${where} (${shown(type)}) is not valid: ${first?.path.join('.')}: ${first?.message}.`,
     { issues },
   )
+}
+
+/** What may be anything, for a message; not as text where that would run code of somebody else. */
+function shown(value: unknown): string {
+  return typeof value === 'string' || typeof value === 'number' ? String(value).slice(0, 200) : typeof value
 }

@@ -102,6 +102,7 @@ export async function readStream(
   let response: GeneratedReply['response'] = {}
   for await (const each of stream) {
     const { type, id = '', delta = '', ...part } = each as Delta
+    if (typeof delta !== 'string') throw new Error(`The model streamed a ${typeof delta} where text was expected.`)
     if (type === 'text-start' || type === 'reasoning-start') {
       const begun = { type: type.slice(0, -'-start'.length), text: '', ...metadata(part) }
       open.set(`${begun.type} ${id}`, begun)

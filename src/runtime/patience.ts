@@ -13,14 +13,21 @@ const longestDelayMs = 1_000
 
 /**
  * Asks a store until it answers. Only for what may be asked again: reads, and commits, which are known by the ids of
- * their events. @throws what the store answers for good; whatever it answered last, once `isOver`.
+ * their events. `onWait` gets the first answer that is none.
+ * @throws what the store answers for good; whatever it answered last, once `isOver`.
  */
-export async function untilAnswered<T>(clock: Clock, isOver: () => boolean, ask: () => Promise<T>): Promise<T> {
+export async function untilAnswered<T>(
+  clock: Clock,
+  isOver: () => boolean,
+  ask: () => Promise<T>,
+  onWait?: (error: unknown) => void,
+): Promise<T> {
   for (let delayMs = firstDelayMs; ; delayMs = Math.min(delayMs * 2, longestDelayMs)) {
     try {
       return await ask()
     } catch (error) {
       if (isOver() || !isPassing(error)) throw error
+      if (delayMs === firstDelayMs) onWait?.(error)
       await new Promise<void>((resolve) => clock.setTimer(resolve, delayMs))
     }
   }

@@ -4,6 +4,7 @@ import { Execution } from '../replay/execution.ts'
 import { foldInto } from '../replay/replay.ts'
 import type { Programs } from '../replay/state.ts'
 import type { JobRow, JobStore, StoredSnapshot } from '../store/store.ts'
+import { isPassing } from './patience.ts'
 
 /**
  * A job as its history leaves it: from the newest snapshot and the tail, or from the beginning.
@@ -16,24 +17,31 @@ export async function loadExecution(
   machine: string,
 ): Promise<{ execution: Execution; snapshotSeq: number }> {
   const snapshot = await store.snapshot(row.id, machine)
-  const execution = snapshot === undefined ? new Execution(programs) : await restored(store, programs, row.id, snapshot)
+  const kept = snapshot && (await restored(store, programs, row.id, snapshot))
+  const execution = kept ?? new Execution(programs)
   for await (const events of store.read(row.id, { from: execution.seq, to: row.seq }))
     foldInto(execution, events, row.id)
   execution.takeActions() // custom actions ran, or were lost, with the process that recorded them
   execution.takeOrphans() // these were told by the commits that are read here
-  return { execution, snapshotSeq: snapshot?.seq ?? 0 }
+  return { execution, snapshotSeq: kept === undefined ? 0 : (snapshot?.seq ?? 0) }
 }
 
+/** Undefined where the snapshot is none that this version knows: it only spares the folding of the history. */
 async function restored(
   store: JobStore,
   programs: Programs,
   jobId: string,
   { state }: StoredSnapshot,
-): Promise<Execution> {
-  const { planSeq } = state as { planSeq: number | null }
+): Promise<Execution | undefined> {
+  const { planSeq = null } = (state ?? {}) as { planSeq?: number | null }
   const created = await eventAt(store, jobId, 0, 'job.created')
-  const plan = planSeq === null ? undefined : await eventAt(store, jobId, planSeq, 'plan.adopted', 'plan.revised')
-  return Execution.restore(programs, state, created, plan)
+  try {
+    const plan = planSeq === null ? undefined : await eventAt(store, jobId, planSeq, 'plan.adopted', 'plan.revised')
+    return Execution.restore(programs, state, created, plan)
+  } catch (error) {
+    if (isPassing(error)) throw error
+    return undefined
+  }
 }
 
 async function eventAt<T extends EventType>(

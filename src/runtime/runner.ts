@@ -267,6 +267,7 @@ export class Runner {
       this.host.clock,
       () => this.stopped,
       () => question(this.host.store),
+      (error) => this.host.problem(this.jobId, error),
     )
   }
 

@@ -50,8 +50,10 @@ export interface RuntimeOptions {
    */
   inspect?: Inspect
   /**
-   * Told when a job cannot go on here, with the reason; the job stays as it is in the store. Also told what observers
-   * and custom actions throw, which touches no job. Default: ignored.
+   * Told when a job cannot go on here, with the reason; the job stays as it is in the store. Also told when a job has
+   * to wait because the store has failed (COMMIT_UNKNOWN, STORE_FAILED, STORE_BUSY), as on a full disk: it goes on by
+   * itself when the store works again. And told what observers and custom actions throw, which touches no job.
+   * Default: ignored.
    */
   onProblem?: (problem: { jobId: string; error: unknown }) => void
 }

@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib'
 import { isAetherisError } from '../base/error.ts'
 import { sha256 } from '../base/hash.ts'
-import type { Json } from '../base/json.ts'
+import { isObject, type Json, type JsonObject } from '../base/json.ts'
 import { type JobEvent, type NewEvent, parseEvent } from '../event/event.ts'
 import { pack, packedFrom, unpack } from './blobs.ts'
 import { keys } from './keys.ts'
@@ -61,11 +61,12 @@ export function openEvent(jobId: string, seq: number, previous: string, value: s
   if (chainHash(previous, keys.event(jobId, seq), text) !== hash) {
     throw corrupt(`Event ${seq} of job "${jobId}" is damaged: its hash does not fit.`, { jobId, seq })
   }
-  const { blobs = none, ...event } = JSON.parse(text) as { blobs?: readonly string[] }
-  return { event: { jobId, seq, ...event, hash } as unknown as JobEvent, blobs }
+  const { blobs = none, ...event } = parseRecord(text, `Event ${seq} of job "${jobId}"`)
+  if (!Array.isArray(blobs)) throw corrupt(`Event ${seq} of job "${jobId}" names its blobs in no list.`, { jobId, seq })
+  return { event: { jobId, seq, ...event, hash } as unknown as JobEvent, blobs: blobs.map(String) }
 }
 
-const none: readonly string[] = []
+const none: Json[] = []
 
 /**
  * The whole event, with its blobs put in.
@@ -87,7 +88,7 @@ export function wholeEvent({ event, blobs }: OpenedEvent, texts: ReadonlyMap<str
 /** Id and epoch of a stored event, to recognise a repeated commit. */
 export function eventIdentity(value: string): { id: string; epoch: number; hash: string } {
   const { hash, text } = splitHash(value)
-  const { id, epoch } = parseText(text, 'An event') as { id: string; epoch: number }
+  const { id, epoch } = parseRecord(text, 'An event') as { id: string; epoch: number }
   return { id, epoch, hash }
 }
 
@@ -126,6 +127,13 @@ function checksum(key: string, text: string): string {
   return crc32(key + text)
     .toString(16)
     .padStart(checksumLength, '0')
+}
+
+/** @throws AetherisError STORE_CORRUPT when `text` is no JSON object. */
+function parseRecord(text: string, what: string): JsonObject {
+  const value = parseText(text, what)
+  if (isObject(value)) return value
+  throw corrupt(`${what} is not the JSON that was stored.`)
 }
 
 /** @throws AetherisError STORE_CORRUPT when `text` is no JSON. */

@@ -115,12 +115,15 @@ export async function collect<T>(chunks: AsyncIterable<T[]>): Promise<T[]> {
   return all
 }
 
+/** A table that points outside of itself is damaged; LevelDB reports what the operating system said of reading there. */
+const isNoSuchPlace = /\.(ldb|sst): Invalid argument$/
+
 /** What the database threw while reading or opening, in the words of the contract. */
 export function asStoreError(thrown: unknown, doing: string): AetherisError {
   if (isAetherisError(thrown)) return thrown
   const codes = levelCodes(thrown)
   const why = reason(thrown)
-  if (codes.includes('LEVEL_CORRUPTION'))
+  if (codes.includes('LEVEL_CORRUPTION') || isNoSuchPlace.test(why))
     return corrupt(`LevelDB found damage while ${doing}: ${why}.`, { cause: thrown })
   if (codes.includes('LEVEL_ITERATOR_NOT_OPEN') || codes.includes('LEVEL_DATABASE_NOT_OPEN')) {
     return new AetherisError('STORE_CLOSED', `The store was closed while ${doing}.`, { cause: thrown })

@@ -1,3 +1,4 @@
+import { isAetherisError } from '../base/error.ts'
 import { unseal } from './chain.ts'
 import { keyParts, keys, under } from './keys.ts'
 import { checkCommits, checkWitness, headOf } from './level-check.ts'
@@ -30,9 +31,22 @@ export async function* verifyAll(view: View, witnessed: CommitHead | undefined):
   yield* caught('commit', undefined, () => verifyCommits(verification, witnessed))
   for await (const jobId of jobIds(verification)) {
     verification.checked.add(jobId)
-    yield* caught('head', jobId, () => verifyJob(verification, jobId))
+    yield* caught('head', jobId, () => verifyTraced(verification, jobId))
   }
   yield* caught('index', undefined, () => verifyDueTimes(verification))
+}
+
+/** A key that is damaged may name a job that never was. */
+async function* verifyTraced(verification: Verification, jobId: string): AsyncGenerator<Finding> {
+  try {
+    yield* verifyJob(verification, jobId)
+  } catch (error) {
+    if (!isAetherisError(error, 'JOB_NOT_FOUND')) throw error
+    yield {
+      kind: 'record',
+      message: `A record names the job ${JSON.stringify(jobId)}, of which nothing else is there.`,
+    }
+  }
 }
 
 /** Ranges in which the part after the prefix is the id of a job. */

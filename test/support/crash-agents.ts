@@ -12,7 +12,10 @@ import type { World } from './crash-world.ts'
 /** Wrong on purpose: what the checker has to find. */
 export type Defect = 'acknowledges starts early' | 'repeats once calls'
 
-/** What the job of each agent results in, whatever happened on the way. A job has the name of its agent. */
+/**
+ * What each job results in, whatever happened on the way. A job has the name of its agent; the one with a `/` in its id
+ * is started by another.
+ */
 export const outputs: Readonly<Record<string, Json>> = {
   chain: { a: 'chain/a', b: 'chain/b', c: 'chain/c' },
   map: { each: [0, 1, 2, 3, 4].map((index) => `map/each/${index}`), all: 'map/all' },
@@ -21,6 +24,9 @@ export const outputs: Readonly<Record<string, Json>> = {
   timers: { slept: 'timers/slept', flaky: 'timers/flaky' },
   planned: { first: 'planned/first', second: 'planned/second' },
   machine: { charged: 'machine/charge', told: 'machine/tell' },
+  approved: { paid: 'approved/pay' },
+  parent: { child: { deed: 'parent/child/deed' }, after: 'parent/after' },
+  'parent/child': { deed: 'parent/child/deed' },
 }
 
 /** What `early` and `late` wait for. */
@@ -28,6 +34,7 @@ export const review = signal('review', z.object({ answer: z.string() }))
 
 export function agentsOf(world: World, points: Points, defect?: Defect): Record<string, AnyAgent> {
   const tools = toolsOf(world, points, defect)
+  const started = kid(tools)
   return {
     chain: chain(tools),
     map: map(tools),
@@ -36,6 +43,9 @@ export function agentsOf(world: World, points: Points, defect?: Defect): Record<
     timers: timers(tools),
     planned: planned(tools, points),
     machine: byHand(world, points, defect),
+    approved: approved(tools),
+    kid: started,
+    parent: parent(started, tools),
   }
 }
 
@@ -47,9 +57,10 @@ function declared(effectClass: EffectClass, defect: Defect | undefined): EffectC
 type Tools = ReturnType<typeof toolsOf>
 
 function toolsOf(world: World, points: Points, defect?: Defect) {
-  const doing = (name: string, effectClass: EffectClass, failures = 0) =>
+  const doing = (name: string, effectClass: EffectClass, failures = 0, approval?: 'always') =>
     tool({
       name,
+      ...(approval === undefined ? {} : { approval }),
       input: z.any(),
       output: z.string(),
       effect: declared(effectClass, defect),
@@ -71,6 +82,7 @@ function toolsOf(world: World, points: Points, defect?: Defect) {
     idempotent: doing('idempotent', 'idempotent'),
     once: doing('once', 'once'),
     flaky: doing('flaky', 'idempotent', 1),
+    guarded: doing('guarded', 'once', 0, 'always'),
   }
 }
 
@@ -149,6 +161,41 @@ function planned({ read, once }: Tools, points: Points): AnyAgent {
           output: { first: { $ref: ['first'] }, second: { $ref: ['second'] } },
         }
       },
+    },
+  })
+}
+
+function approved({ guarded }: Tools): AnyAgent {
+  return agent({
+    ...anything,
+    name: 'approved',
+    tools: [guarded],
+    plan: (graph) => ({ paid: graph.call('pay', guarded, null) }),
+  })
+}
+
+/** It has no `once` call, so that whoever waits for it is never stuck. */
+function kid({ idempotent }: Tools): AnyAgent {
+  return agent({
+    ...anything,
+    name: 'kid',
+    tools: [idempotent],
+    plan(graph) {
+      const nap = graph.sleep('nap', 10)
+      return { deed: graph.call('deed', idempotent, null, { after: [nap] }) }
+    },
+  })
+}
+
+function parent(started: AnyAgent, { once }: Tools): AnyAgent {
+  return agent({
+    ...anything,
+    name: 'parent',
+    tools: [once],
+    agents: [started],
+    plan(graph) {
+      const child = graph.spawn('child', started, null)
+      return { child, after: graph.call('after', once, { child }) }
     },
   })
 }

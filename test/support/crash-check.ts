@@ -70,9 +70,13 @@ class Checker {
       if (ack.what === 'job' && events.length === 0) this.broken.push(`lost: job ${ack.job}`)
       if (ack.what === 'event' && !events.some(({ id }) => id === ack.id))
         this.broken.push(`lost: ${ack.type} of job ${ack.job}`)
-      if (ack.what !== 'signal') continue
-      const received = events.filter(({ type, data }) => type === 'signal.received' && data.message === ack.message)
-      if (received.length !== 1) this.broken.push(`lost: signal ${ack.message} is there ${received.length} times`)
+      if (ack.what !== 'signal' && ack.what !== 'approval') continue
+      const taken = events.filter(({ type, data }) =>
+        ack.what === 'signal'
+          ? type === 'signal.received' && data.message === ack.message
+          : type === 'approval.decided',
+      )
+      if (taken.length !== 1) this.broken.push(`lost: the ${ack.what} of job ${ack.job} is there ${taken.length} times`)
     }
   }
 

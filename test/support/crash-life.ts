@@ -1,9 +1,10 @@
 import { join } from 'node:path'
 import type { AnyAgent } from '../../src/agent/agent.ts'
-import { openRuntime, type Runtime } from '../../src/index.ts'
+import { openRuntime, type Runtime, type RuntimeOptions } from '../../src/index.ts'
+import type { JobHandle } from '../../src/runtime/job-handle.ts'
 import { levelStore } from '../../src/store/level-store.ts'
 import type { JobStore } from '../../src/store/store.ts'
-import { agentsOf, type Defect, review } from './crash-agents.ts'
+import { agentsOf, type Defect, outputs, review } from './crash-agents.ts'
 import { Points, pointedLevel, pointedStore } from './crash-points.ts'
 import { World } from './crash-world.ts'
 
@@ -17,6 +18,7 @@ export interface Life {
   directory: string
   points?: Points
   defect?: Defect | undefined
+  onProblem?: RuntimeOptions['onProblem']
 }
 
 export function storeOf({ directory, points = new Points() }: Life): JobStore {
@@ -32,13 +34,18 @@ export async function live(life: Life, wrap: (store: JobStore) => JobStore = (st
     store: pointedStore(wrap(storeOf(life)), points),
     agents: Object.values(agents),
     snapshotEvery: 5,
+    ...(life.onProblem === undefined ? {} : { onProblem: life.onProblem }),
     inspect(event) {
       if (event.type !== '@xstate.event') return
       world.note({ what: 'event', job: event.rootId, id: event.event.id, type: event.event.type })
     },
   })
-  const all = Promise.all(Object.entries(agents).map(([id, each]) => lead(runtime, each, id, world)))
-  const patience = new Patience(runtime, Object.keys(agents))
+  const led = Object.entries(agents).filter(([id]) => id in outputs)
+  const all = Promise.all(led.map(([id, each]) => lead(runtime, each, id, world)))
+  const patience = new Patience(
+    runtime,
+    led.map(([id]) => id),
+  )
   try {
     await Promise.race([all, patience.end])
   } finally {
@@ -82,7 +89,18 @@ async function lead(runtime: Runtime, each: AnyAgent, id: string, world: World):
     )
     if (sent) world.note({ what: 'signal', job: id, message })
   }
+  if (id === 'approved') await agree(job, world)
   await job.waitFor(({ status, pending }) => status !== 'active' || isStuck(pending))
+}
+
+async function agree(job: JobHandle, world: World): Promise<void> {
+  const { pending } = await job.waitFor(
+    ({ status, pending: [only] }) => status !== 'active' || only?.approval !== undefined || only?.status === 'unknown',
+  )
+  // In a later life it may have been answered already.
+  if (pending[0]?.approval === undefined || pending[0].approval.option !== undefined) return
+  await job.approve('pay', { by: 'ana' })
+  world.note({ what: 'approval', job: job.id })
 }
 
 /** Nothing but calls without a known outcome is left. */

@@ -47,6 +47,9 @@ const subjects: readonly (readonly [RegExp, string])[] = [
   [/^node\.(completed|failed|retried)$/, 'commit of an outcome'],
   [/^signal\.received$/, 'commit of a signal'],
   [/^timer\.fired$/, 'commit of a timer'],
+  [/^approval\.requested$/, 'commit of a question'],
+  [/^approval\.decided$/, 'commit of an approval'],
+  [/^child\.spawned$/, 'commit of a child'],
   [/^job\.recovered$/, 'commit of a recovery'],
   [/^job\.(completed|failed)$/, 'commit of an end'],
 ]

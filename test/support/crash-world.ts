@@ -12,6 +12,7 @@ export type Ack =
   | { what: 'event'; job: string; id: string; type: string }
   | { what: 'job'; job: string }
   | { what: 'signal'; job: string; message: string }
+  | { what: 'approval'; job: string }
 
 /** A tool, or a promise actor, has begun or ended. `attempt` is absent where the code is not told it. */
 export interface Deed {

@@ -9,7 +9,7 @@ import { contentsOf } from './store-data.ts'
  * - `refused`: the store did not open;
  * - `reported`: what is damaged was refused when it was read;
  * - `harmless`: everything is as it was;
- * - `found`: something that is no event and no row is missing, and verify says so;
+ * - `found`: nothing wrong was given out but something that is no event and no row is missing, and verify says so;
  * - `threw`: a call failed with something that says nothing about damage;
  * - `served`: something wrong was given out, and nothing noticed.
  */
@@ -33,10 +33,10 @@ async function judge(directory: string, expected: Record<string, unknown>): Prom
   try {
     const found = JSON.parse(JSON.stringify(await contentsOf(store, jobIds))) as Record<string, unknown>
     const wrong = Object.keys(expected).filter((key) => JSON.stringify(found[key]) !== JSON.stringify(expected[key]))
-    if (wrong.length === 0) return 'harmless'
     const silent = wrong.filter((key) => !isRefused(found[key]))
-    if (silent.length === 0) return 'reported'
+    if (wrong.length > 0 && silent.length === 0) return 'reported'
     const hasFindings = (await all(store.verify())).length > 0
+    if (wrong.length === 0) return hasFindings ? 'found' : 'harmless'
     const isServed = silent.some((key) => /^(row|events|list)/.test(key)) || !hasFindings
     return `${isServed ? 'served' : 'found'} ${silent.join(', ')}`
   } finally {

@@ -53,7 +53,7 @@ test('after a restart the first job goes on before the last has been read', asyn
   seen.length = 0
   held.open = true
   await using second = await openRuntime({ store, agents: [one], maxEffects: jobs })
-  await expect.poll(() => second.idle).toBe(true)
+  await expect.poll(() => second.idle, { timeout: 30_000 }).toBe(true)
   expect(seen.filter((each) => each === 'tool')).toHaveLength(jobs)
   expect(seen.indexOf('tool')).toBeLessThan(seen.lastIndexOf('read'))
 })

@@ -1,0 +1,45 @@
+import { expect, test } from 'vitest'
+import { z } from 'zod'
+import { AetherisError } from '../../src/base/error.ts'
+import { agent, tool } from '../../src/index.ts'
+import { memoryStore } from '../../src/store/memory-store.ts'
+import type { JobStore } from '../../src/store/store.ts'
+import { testRuntime } from '../../src/testing/test-runtime.ts'
+
+const look = tool({ name: 'look', input: z.any(), output: z.any(), effect: 'read', run: () => 'seen' })
+const looking = agent({
+  name: 'looking',
+  input: z.any(),
+  output: z.any(),
+  tools: [look],
+  plan: (graph) => graph.call('look', look, null),
+})
+
+/** A store whose commits with an outcome fail `times` times, as on a full disk. */
+function failing(times: number): JobStore {
+  const store = memoryStore()
+  const { commit } = store
+  let left = times
+  return Object.assign(store, {
+    async commit(...args: Parameters<JobStore['commit']>) {
+      const isOutcome = args[0].events.some(({ type }) => type === 'node.completed')
+      if (!isOutcome || left === 0) return commit.apply(store, args)
+      left -= 1
+      throw new AetherisError(left === times - 1 ? 'COMMIT_UNKNOWN' : 'STORE_FAILED', 'No space left on device.')
+    },
+  })
+}
+
+test('a job that waits for its store says so once, and goes on when it answers', async () => {
+  const problems: unknown[] = []
+  const runtime = await testRuntime({
+    store: failing(4),
+    agents: [looking],
+    onProblem: ({ jobId, error }) => problems.push([jobId, (error as AetherisError).code]),
+  })
+  const job = await runtime.spawn(looking, null, { id: 'job' })
+  await runtime.advance(1_000)
+  expect(problems).toEqual([['job', 'COMMIT_UNKNOWN']])
+  expect(await job.result()).toBe('seen')
+  await runtime.close()
+})
