@@ -1,7 +1,7 @@
 import type { AbstractLevel } from 'abstract-level'
-import { ClassicLevel } from 'classic-level'
 import { AetherisError } from '../base/error.ts'
 import { asOpenError, collect, keysOf, type LevelDatabase } from './level-db.ts'
+import { isSynced } from './level-disk.ts'
 import { formatOf, writeGenesis } from './level-format.ts'
 import type { CommitHead } from './level-writer.ts'
 
@@ -40,7 +40,7 @@ export class PassedDatabase implements Medium {
 
   constructor(db: AbstractLevel<never, string, string>) {
     this.#db = db as unknown as LevelDatabase
-    this.durable = db instanceof ClassicLevel ? 'fsync' : 'none'
+    this.durable = isSynced(db) ? 'fsync' : 'none'
   }
 
   async acquire(): Promise<void> {

@@ -5,7 +5,8 @@ import type { JobEvent } from '../event/event.ts'
 import { GroupCommit, storeFailed } from './group-commit.ts'
 import { checkKeyPart } from './keys.ts'
 import { asStoreError } from './level-db.ts'
-import { type DatabaseMaker, DataDirectory } from './level-files.ts'
+import { directory } from './level-disk.ts'
+import type { DatabaseMaker } from './level-files.ts'
 import { type Medium, PassedDatabase } from './level-medium.ts'
 import { listRows, readDueTimers, readEvents, readInbox, readNextTimer, readSnapshot } from './level-read.ts'
 import { type Session, startSession } from './level-session.ts'
@@ -46,8 +47,7 @@ export function levelStore<Format>(
   options: LevelStoreOptions = {},
 ): JobStore {
   const clock = options.clock ?? systemClock
-  if (typeof location === 'string')
-    return new LevelStore(new DataDirectory(location, clock, options.openDatabase), clock)
+  if (typeof location === 'string') return new LevelStore(directory(location, clock, options.openDatabase), clock)
   return new LevelStore(new PassedDatabase(location as unknown as AbstractLevel<never, string, string>), clock)
 }
 
