@@ -48,7 +48,7 @@ export function levelStore<Format>(
 ): JobStore {
   const clock = options.clock ?? systemClock
   if (typeof location === 'string') return new LevelStore(directory(location, clock, options.openDatabase), clock)
-  return new LevelStore(new PassedDatabase(location as unknown as AbstractLevel<never, string, string>), clock)
+  return new LevelStore(new PassedDatabase(location as unknown as AbstractLevel<never, string, string>, clock), clock)
 }
 
 const retryMs = 100

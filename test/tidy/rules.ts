@@ -61,6 +61,7 @@ export const exceptions: readonly Exception[] = [
     names: ['process', 'node:fs', 'node:fs/promises', 'node:path', 'node:os', 'node:net'],
     why: 'the store on disk: makes the directory private and durable, locks it, names the process that has it open',
   },
+  { files: /^src\/store\/web-lock\.ts$/, names: ['navigator'], why: 'locks the database of a browser by a Web Lock' },
   {
     files: /^src\/compile\/purity\.ts$/,
     names: ['globalThis', 'Date', 'Math.random', 'performance', 'crypto', 'fetch', ...timers()],
