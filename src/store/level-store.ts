@@ -39,8 +39,10 @@ export interface LevelStoreOptions {
  * A durable store on LevelDB, for one process: every commit is on disk before it is acknowledged.
  *
  * `location` is a data directory, which is made where it does not exist, or a database of the `abstract-level` family
- * with utf8 keys and values, which is then this store's own, from `open` to `close`. Only a data directory is locked
- * against other processes and watched for lost data by a witness outside the database.
+ * with utf8 keys and values, which is then this store's own, from `open` to `close`. Only a data directory is watched for
+ * lost data by a witness outside the database. A database is as durable as it says, and locked against others as far as
+ * it does so itself; one in a browser (`browser-level`) is locked against other tabs.
+ * @throws AetherisError INPUT_INVALID for a path in a browser, which has no directories.
  */
 export function levelStore<Format>(
   location: string | AbstractLevel<Format, string, string>,
