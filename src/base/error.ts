@@ -42,7 +42,7 @@ export const errorCodes = {
   STORE_FAILED: 'The store stopped after a write error and is opening again. Surely not stored.',
   STORE_FORMAT: 'The data directory was written by another, unknown version, or is not a data directory.',
   STORE_IO: 'The disk or the operating system refused.',
-  STORE_LOCKED: 'Another process has the data directory open.',
+  STORE_LOCKED: 'Another process, or in a browser another tab, has the data open.',
   TOOL_CHANGED: 'A server has changed or withdrawn a tool since it was listed. Surely not called.',
   TOOL_FAILED: 'A tool threw something that is not an Error.',
   TOOL_TIMEOUT: 'One attempt of a tool took longer than its timeout.',

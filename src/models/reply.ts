@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { base64 } from '../base/bytes.ts'
 import { type Json, toJson } from '../base/json.ts'
 import type { ModelUsage } from '../event/spending.ts'
 import type { GeneratedReply, ReportedUsage, StreamedPart } from './port.ts'
@@ -50,7 +51,7 @@ export function replyOf({ content, finishReason, response }: GeneratedReply, mod
 }
 
 function keptPart({ providerMetadata, ...part }: Part): ModelReply['content'][number] {
-  const data = part.data instanceof Uint8Array ? { data: Buffer.from(part.data).toString('base64') } : {}
+  const data = part.data instanceof Uint8Array ? { data: base64(part.data) } : {}
   const input = part.type === 'tool-call' ? { input: callOf(part).input ?? {} } : {}
   const options = providerMetadata === undefined ? {} : { providerOptions: providerMetadata }
   return toJson({ ...part, ...data, ...input, ...options }, 'A part of a reply') as ModelReply['content'][number]

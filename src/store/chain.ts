@@ -1,6 +1,5 @@
-import { crc32 } from 'node:zlib'
 import { isAetherisError } from '../base/error.ts'
-import { sha256 } from '../base/hash.ts'
+import { crc32, sha256 } from '../base/hash.ts'
 import { isObject, type Json, type JsonObject } from '../base/json.ts'
 import { type JobEvent, type NewEvent, parseEvent } from '../event/event.ts'
 import { pack, packedFrom, unpack } from './blobs.ts'

@@ -1,4 +1,5 @@
 import { AetherisError } from '../base/error.ts'
+import { endOfTurn } from '../base/turn.ts'
 
 /**
  * The queue before the disk. Owns the requests that wait.
@@ -44,7 +45,7 @@ export class GroupCommit<Work> {
       this.#queue.push({ work, size, resolve: resolve as (result: unknown) => void, reject })
       this.#queuedSize += size
       // Not at once, so that all requests of this turn of the event loop share the first batch.
-      this.#running ??= new Promise<void>((done) => setImmediate(done)).then(() => this.#run())
+      this.#running ??= endOfTurn().then(() => this.#run())
     })
   }
 

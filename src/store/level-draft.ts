@@ -1,3 +1,4 @@
+import { byteLength } from '../base/bytes.ts'
 import { chainHash, genesisHash, seal, unseal } from './chain.ts'
 import { keyParts, keys, under } from './keys.ts'
 import { collect, keysOf, type LevelDatabase, synced } from './level-db.ts'
@@ -112,7 +113,7 @@ export class Draft {
     let bytes = 0
     const put = (at: string, value: string) => {
       batch.put(at, value)
-      bytes += entryOverhead + at.length + Buffer.byteLength(value)
+      bytes += entryOverhead + at.length + byteLength(value)
     }
     for (const [at, value] of this.#changes) {
       if (value === undefined) batch.del(at)

@@ -1,7 +1,8 @@
 import type { AbstractLevel } from 'abstract-level'
-import { ClassicLevel } from 'classic-level'
+import type { Clock } from '../base/clock.ts'
 import { AetherisError } from '../base/error.ts'
 import { asOpenError, collect, keysOf, type LevelDatabase } from './level-db.ts'
+import { isSynced, lockDatabase } from './level-disk.ts'
 import { formatOf, writeGenesis } from './level-format.ts'
 import type { CommitHead } from './level-writer.ts'
 
@@ -33,23 +34,28 @@ export interface Testimony {
   notes: string[]
 }
 
-/** A database made by the caller: no directory to lock, nothing outside to compare with. */
+/** A database made by the caller: nothing outside to compare with, and no lock but the database's own, or the browser's. */
 export class PassedDatabase implements Medium {
   readonly durable: 'fsync' | 'none'
   readonly #db: LevelDatabase
+  readonly #clock: Clock
+  #unlock = () => {}
 
-  constructor(db: AbstractLevel<never, string, string>) {
+  constructor(db: AbstractLevel<never, string, string>, clock: Clock) {
     this.#db = db as unknown as LevelDatabase
-    this.durable = db instanceof ClassicLevel ? 'fsync' : 'none'
+    this.#clock = clock
+    this.durable = isSynced(db) ? 'fsync' : 'none'
   }
 
   async acquire(): Promise<void> {
     const encodings = [this.#db.keyEncoding().commonName, this.#db.valueEncoding().commonName]
-    if (encodings.every((name) => name === 'utf8')) return
-    throw new AetherisError(
-      'STORE_FORMAT',
-      `The database must have utf8 keys and values, not ${encodings.join(' and ')}.`,
-    )
+    if (encodings.some((name) => name !== 'utf8')) {
+      throw new AetherisError(
+        'STORE_FORMAT',
+        `The database must have utf8 keys and values, not ${encodings.join(' and ')}.`,
+      )
+    }
+    this.#unlock = await lockDatabase(this.#db, this.#clock)
   }
 
   async openDatabase(): Promise<LevelDatabase> {
@@ -69,5 +75,8 @@ export class PassedDatabase implements Medium {
   async accept(): Promise<void> {}
   async condemn(): Promise<void> {}
   async written(): Promise<void> {}
-  async release(): Promise<void> {}
+
+  async release(): Promise<void> {
+    this.#unlock()
+  }
 }

@@ -6,7 +6,8 @@ import { GroupCommit, storeFailed } from './group-commit.ts'
 import { checkKeyPart } from './keys.ts'
 import { readCopies } from './level-copies.ts'
 import { asStoreError, atOneMoment, compact, View } from './level-db.ts'
-import { type DatabaseMaker, DataDirectory } from './level-files.ts'
+import { directory } from './level-disk.ts'
+import type { DatabaseMaker } from './level-files.ts'
 import { type Medium, PassedDatabase } from './level-medium.ts'
 import { listRows, readDueTimers, readEvents, readInbox, readNextTimer, readSnapshot } from './level-read.ts'
 import { type Session, startSession } from './level-session.ts'
@@ -41,17 +42,18 @@ export interface LevelStoreOptions {
  * A durable store on LevelDB, for one process: every commit is on disk before it is acknowledged.
  *
  * `location` is a data directory, which is made where it does not exist, or a database of the `abstract-level` family
- * with utf8 keys and values, which is then this store's own, from `open` to `close`. Only a data directory is locked
- * against other processes and watched for lost data by a witness outside the database.
+ * with utf8 keys and values, which is then this store's own, from `open` to `close`. Only a data directory is watched for
+ * lost data by a witness outside the database. A database is as durable as it says, and locked against others as far as
+ * it does so itself; one in a browser (`browser-level`) is locked against other tabs.
+ * @throws AetherisError INPUT_INVALID for a path in a browser, which has no directories.
  */
 export function levelStore<Format>(
   location: string | AbstractLevel<Format, string, string>,
   options: LevelStoreOptions = {},
 ): JobStore {
   const clock = options.clock ?? systemClock
-  if (typeof location === 'string')
-    return new LevelStore(new DataDirectory(location, clock, options.openDatabase), clock)
-  return new LevelStore(new PassedDatabase(location as unknown as AbstractLevel<never, string, string>), clock)
+  if (typeof location === 'string') return new LevelStore(directory(location, clock, options.openDatabase), clock)
+  return new LevelStore(new PassedDatabase(location as unknown as AbstractLevel<never, string, string>, clock), clock)
 }
 
 const retryMs = 100

@@ -177,8 +177,9 @@ export interface JobStore {
   nextTimer(): Promise<number | undefined>
 
   /**
-   * Everything, or one job, as it was at the moment of the first copy, whatever is written meanwhile: jobs in order of
-   * id, then what is left of pruned ones. Verified as by `read`.
+   * Everything, or one job, as it was at the moment of the first copy, whatever is written meanwhile (on a database
+   * that cannot show one moment, such as IndexedDB, nobody must write): jobs in order of id, then what is left of pruned
+   * ones. Verified as by `read`.
    * @throws AetherisError JOB_NOT_FOUND, STORE_CORRUPT (jobId, seq)
    */
   copies(jobId?: string): AsyncIterable<JobCopy | Tombstone>

@@ -3,7 +3,7 @@ import { Bench, type StoreUnderTest } from './job-store-bench.ts'
 import { argumentCases } from './job-store-suite-arguments.ts'
 import { closingCases } from './job-store-suite-closing.ts'
 import { commitCases } from './job-store-suite-commits.ts'
-import { copyCases } from './job-store-suite-copies.ts'
+import { copyCases, momentCases } from './job-store-suite-copies.ts'
 import { inboxCases } from './job-store-suite-inbox.ts'
 import { readCases } from './job-store-suite-reads.ts'
 import { timerCases } from './job-store-suite-timers.ts'
@@ -13,6 +13,8 @@ export type { StoreUnderTest } from './job-store-bench.ts'
 export interface JobStoreSuiteOptions {
   /** Name of the store in the test report. */
   name: string
+  /** Whether `copies` show one moment while others write. Default true; IndexedDB, for one, cannot. */
+  showsOneMoment?: boolean
   /** Called before each test. */
   factory: () => Promise<StoreUnderTest>
 }
@@ -21,7 +23,7 @@ export interface JobStoreSuiteOptions {
  * The contract of a durable store as tests (vitest): S1 to S8 and every sentence of `JobStore`.
  * Call it at the top level of a test file.
  */
-export function jobStoreSuite({ name, factory }: JobStoreSuiteOptions): void {
+export function jobStoreSuite({ name, showsOneMoment = true, factory }: JobStoreSuiteOptions): void {
   describe(`JobStore: ${name}`, () => {
     const bench = new Bench(factory)
     beforeEach(() => bench.start())
@@ -32,6 +34,7 @@ export function jobStoreSuite({ name, factory }: JobStoreSuiteOptions): void {
     inboxCases(bench)
     timerCases(bench)
     copyCases(bench)
+    if (showsOneMoment) momentCases(bench)
     closingCases(bench)
   })
 }

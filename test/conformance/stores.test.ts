@@ -1,6 +1,8 @@
+import 'fake-indexeddb/auto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { BrowserLevel } from 'browser-level'
 import { Level } from 'level'
 import { levelStore } from '../../src/store/level-store.ts'
 import { memoryStore } from '../../src/store/memory-store.ts'
@@ -21,6 +23,8 @@ async function onDisk(make: (directory: string) => JobStore): Promise<StoreUnder
     cleanup: () => rm(directory, { recursive: true, force: true }),
   }
 }
+
+let databases = 0
 
 jobStoreSuite({
   name: 'memory',
@@ -58,6 +62,25 @@ jobStoreSuite({
         await shared.close()
         await rm(directory, { recursive: true, force: true })
       },
+    }
+  },
+})
+
+jobStoreSuite({
+  name: 'level, IndexedDB as browsers have it',
+  showsOneMoment: false,
+  async factory() {
+    databases += 1
+    const name = `jobs-${databases}`
+    let store = levelStore(new BrowserLevel(name))
+    return {
+      store,
+      async reopen() {
+        await store.close()
+        store = levelStore(new BrowserLevel(name))
+        return store
+      },
+      cleanup: () => BrowserLevel.destroy(name),
     }
   },
 })

@@ -12,7 +12,7 @@ const examples = fileURLToPath(new URL('../../examples/', import.meta.url))
 const names = ['refund', 'trip', 'invoices', 'estimate']
 
 test('no example is left out', () => {
-  const own = ['external-agent', 'licence-audit', 'notes', 'research', 'review']
+  const own = ['browser', 'external-agent', 'licence-audit', 'notes', 'research', 'review']
   expect([...names, ...own].sort()).toEqual(readdirSync(examples).sort())
 })
 
