@@ -84,11 +84,8 @@ export class Stage implements JobStage {
 
   /** As `Runtime.job`. */
   async job(jobId: string): Promise<JobHandle> {
-    await this.ask(async (runtime) => {
-      const job = await runtime.job(jobId)
-      // Where its process has died meanwhile, the next one has made another.
-      if (runtime === this.runtime) this.handles.set(jobId, job)
-    })
+    // Kept before anybody can die: a process begins with the handles of the one before.
+    await this.ask(async (runtime) => void this.handles.set(jobId, await runtime.job(jobId)))
     return stagedJob(this, jobId)
   }
 

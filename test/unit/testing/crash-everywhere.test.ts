@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { assign, fromPromise, setup } from 'xstate'
 import { z } from 'zod'
 import type { EffectClass } from '../../../src/event/event.ts'
-import { agent, fromMachine, signal, tool } from '../../../src/index.ts'
+import { agent, fromMachine, signal, TerminalError, tool } from '../../../src/index.ts'
 import { checkCalls } from '../../../src/testing/crash-checks.ts'
 import type { CrashOptions, CrashReport, Run, Scenario } from '../../../src/testing/testing.ts'
 import { crashEverywhere, type FindingsError } from '../../../src/testing/testing.ts'
@@ -104,7 +104,9 @@ describe('an agent in good order comes to the same, wherever its process dies', 
   test('a call is cut off before, in or after it, and a call that never was is made', async () => {
     const it = writer()
     const made = new Map<string, number[]>()
-    const check = ({ where, calls }: Run) => {
+    const check = ({ where, calls, histories }: Run) => {
+      // Whoever asks again sends no other signal.
+      expect(histories.get('job')?.filter(({ type }) => type === 'signal.received')).toHaveLength(1)
       const place = /call of send .*attempt 1, (.*)/.exec(where ?? '')?.[1]
       const processes = calls.filter(({ tool: name }) => name === 'send').map((call) => call.process)
       if (place !== undefined) made.set(place, processes)
@@ -155,6 +157,26 @@ describe('an agent in good order comes to the same, wherever its process dies', 
       await stage.settle()
       expect(await job.result()).toBe(1)
       return sent
+    })
+  })
+
+  test('a job that has failed and is tried again, once', async () => {
+    let isDown = true
+    const shaky = tool({
+      ...{ name: 'shaky', ...any },
+      run: () => {
+        if (isDown) throw new TerminalError('down')
+        return 'up'
+      },
+    })
+    const it = agent({ ...any, name: 'it', tools: [shaky], plan: (graph) => graph.call('a', shaky, null) })
+    await tried(it, async (stage) => {
+      isDown = true
+      const job = await stage.spawn(it, null)
+      await stage.settle()
+      isDown = false
+      await job.retry('a', { by: 'ana' })
+      expect(await job.result()).toBe('up')
     })
   })
 
