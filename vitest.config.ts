@@ -21,6 +21,7 @@ const alias = {
   'aetheris/level': fileURLToPath(new URL('src/store/level-store.ts', import.meta.url)),
   'aetheris/mcp': fileURLToPath(new URL('src/mcp/mcp.ts', import.meta.url)),
   'aetheris/models': fileURLToPath(new URL('src/models/models.ts', import.meta.url)),
+  'aetheris/operations': fileURLToPath(new URL('src/operations/operations.ts', import.meta.url)),
   'aetheris/planners': fileURLToPath(new URL('src/planners/planners.ts', import.meta.url)),
   'aetheris/replay': fileURLToPath(new URL('src/replay/replay.ts', import.meta.url)),
   'aetheris/http': fileURLToPath(new URL('src/http/http.ts', import.meta.url)),

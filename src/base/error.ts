@@ -23,6 +23,7 @@ export const errorCodes = {
   JOB_EXISTS: 'Another job already has this id.',
   JOB_FAILED: 'The job failed, so it has no result.',
   JOB_NOT_FOUND: 'No job has this id.',
+  JOB_PRUNED: 'There was a job of this id, which is deleted; the id is never used again.',
   JOB_SETTLED: 'The job has ended and takes no further input.',
   LEASE_FENCED: 'Another owner has claimed the job since. Surely not stored.',
   LIMIT_EXCEEDED: 'A value is larger than a documented bound.',

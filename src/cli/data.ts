@@ -12,18 +12,12 @@ export const defaultData = '.aetheris'
  * @throws UsageError when it is not there and `create` is not given: a verb that only looks makes no directory.
  */
 export async function withStore<T>(
-  { io }: Context,
-  { data = defaultData }: CommonOptions,
+  context: Context,
+  options: CommonOptions,
   use: (store: JobStore, problems: readonly Finding[]) => Promise<T>,
   { create = false } = {},
 ): Promise<T> {
-  if (data === '') throw new UsageError('--data is empty; name a directory.')
-  const directory = resolve(io.cwd, data)
-  if (!create && !isData(directory)) {
-    throw new UsageError(
-      `There is no data directory at "${directory}". Name one with --data, or make one with \`run\`.`,
-    )
-  }
+  const directory = directoryOf(context, options, { create })
   const store = levelStore(directory)
   const { problems } = await store.open()
   try {
@@ -31,6 +25,14 @@ export async function withStore<T>(
   } finally {
     await store.close()
   }
+}
+
+/** @throws UsageError when it is not there and `create` is not given. */
+export function directoryOf({ io }: Context, { data = defaultData }: CommonOptions, { create = false } = {}): string {
+  if (data === '') throw new UsageError('--data is empty; name a directory.')
+  const directory = resolve(io.cwd, data)
+  if (create || isData(directory)) return directory
+  throw new UsageError(`There is no data directory at "${directory}". Name one with --data, or make one with \`run\`.`)
 }
 
 function isData(directory: string): boolean {

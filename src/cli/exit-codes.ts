@@ -38,6 +38,7 @@ const byCode: Record<ErrorCode, number> = {
   JOB_EXISTS: exit.usage,
   JOB_FAILED: exit.failed,
   JOB_NOT_FOUND: exit.usage,
+  JOB_PRUNED: exit.usage,
   JOB_SETTLED: exit.usage,
   LEASE_FENCED: exit.failed,
   LIMIT_EXCEEDED: exit.usage,

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import { approve, deny } from './approve.ts'
+import { backup } from './backup.ts'
 import { cancel } from './cancel.ts'
 import { type Context, contextOf, type Verb } from './context.ts'
 import { defaultData } from './data.ts'
@@ -9,9 +10,12 @@ import type { Io } from './io.ts'
 import { jobs } from './jobs.ts'
 import { Output } from './output.ts'
 import { pause } from './pause.ts'
+import { prune } from './prune.ts'
+import { repair } from './repair.ts'
 import { replay } from './replay.ts'
 import { reportError } from './report-error.ts'
 import { resolve } from './resolve.ts'
+import { restore } from './restore.ts'
 import { resume } from './resume.ts'
 import { restart, retry } from './retry.ts'
 import { revise } from './revise.ts'
@@ -24,9 +28,10 @@ import { why } from './why.ts'
 
 /** The verbs, in the order in which the help shows them. */
 const verbs: readonly Verb[] = [
-  ...[run, jobs, show, why, events, replay, verify],
+  ...[run, jobs, show, why, events, replay],
   ...[signal, approve, deny, resolve],
   ...[pause, resume, cancel, terminate, retry, restart, revise],
+  ...[verify, repair, backup, restore, prune],
 ]
 
 const exitCodesText = `

@@ -26,14 +26,25 @@ export function farewells(jobId: string, execution: Execution, events: readonly 
   }
   const parent = execution.created?.parent
   const end = events.find(({ type }) => endTypes.has(type))
-  if (parent === undefined || end === undefined) return messages
-  const told = { effect: parent.effect, jobId, end: endOf(jobId, execution) } as unknown as Json
-  messages.push({ jobId: parent.jobId, id: `child:${sha256(jobId)}`, at, kind: 'child', body: told })
+  if (parent !== undefined && end !== undefined) messages.push(childEnd(jobId, parent, end, at))
   return messages
 }
 
-function endOf(jobId: string, { end }: Execution): Json {
-  if (end?.type === 'completed') return { type: 'completed', output: end.output }
-  const ended = { name: 'AetherisError', code: 'JOB_CANCELLED', message: `Job "${jobId}" was ${end?.type ?? 'lost'}.` }
-  return { type: 'failed', error: end?.type === 'failed' ? { ...end.error } : ended }
+/** What a job that ended tells the one that started it. */
+export function childEnd(
+  jobId: string,
+  parent: { jobId: string; effect: string },
+  end: NewEvent,
+  at: number,
+): OutMessage {
+  const body = { effect: parent.effect, jobId, end: endOf(jobId, end) } as unknown as Json
+  return { jobId: parent.jobId, id: `child:${sha256(jobId)}`, at, kind: 'child', body }
+}
+
+function endOf(jobId: string, { type, data }: NewEvent): Json {
+  if (type === 'job.completed') return { type: 'completed', output: data.output }
+  if (type === 'job.failed') return { type: 'failed', error: { ...data.error } }
+  const how = type.replace('job.', '')
+  const error = { name: 'AetherisError', code: 'JOB_CANCELLED', message: `Job "${jobId}" was ${how}.` }
+  return { type: 'failed', error }
 }

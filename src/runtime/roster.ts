@@ -190,7 +190,7 @@ export class Roster {
 
   private run(runner: Runner, inputs: Input[]): void {
     this.runners.set(runner.jobId, runner)
-    for (const input of inputs) runner.receive(input)
+    runner.receive(...inputs)
   }
 
   private hostOf(agent: AnyAgent): RunnerHost {

@@ -116,12 +116,13 @@ export class Runner {
     return this.calls.texts
   }
 
-  receive(input: Input): void {
+  /** What comes together is looked at together: a message that holds the job counts before anything is begun. */
+  receive(...inputs: readonly Input[]): void {
     if (this.stopped) {
-      if ('done' in input) input.done(letGo(this.jobId))
+      for (const input of inputs) if ('done' in input) input.done(letGo(this.jobId))
       return
     }
-    this.inputs.push(input)
+    for (const input of inputs) this.inputs.push(input)
     if (this.turning) return
     this.turning = true
     void this.turns()

@@ -17,6 +17,7 @@ import { keyPart } from './store.ts'
  * | `i!job!arrival`, `d!job!message` | unread message; its arrival, kept for ever so that an id counts once |
  * | `s!job!seq` | snapshot |
  * | `b!job!hash` | large value, as its text |
+ * | `x!job` | when a job that had ended was deleted |
  * | `c!commit` | commit record: what one batch has changed |
  */
 export const keys = {
@@ -31,6 +32,7 @@ export const keys = {
   arrival: (jobId: string, messageId: string) => `d!${jobId}!${messageId}`,
   snapshot: (jobId: string, seq: number) => `s!${jobId}!${fixed(seq, seqDigits)}`,
   blob: (jobId: string, hash: string) => `b!${jobId}!${hash}`,
+  tombstone: (jobId: string) => `x!${jobId}`,
   commit: (commit: number) => `c!${fixed(commit, timeDigits)}`,
 } as const
 

@@ -85,8 +85,13 @@ async function checkRows(view: View, entries: Map<string, CommitEntry>): Promise
   for (let start = 0; start < ids.length; start += 1000) {
     const some = ids.slice(start, start + 1000).map((id) => entries.get(id) as CommitEntry)
     const rows = await view.getMany(some.map(([id]) => keys.row(id)))
-    const events = await view.getMany(some.map(([id, seq]) => keys.event(id, seq - 1)))
+    const events = await view.getMany(some.map(([id, seq]) => keys.event(id, Math.max(seq - 1, 0))))
+    const tombstones = await view.getMany(some.map(([id]) => keys.tombstone(id)))
     for (const [index, entry] of some.entries()) {
+      if (entry[5] === 1) {
+        if (tombstones[index] === undefined) throw unburied(entry[0])
+        continue
+      }
       const problem = rowProblem(rows[index], entry) ?? eventProblem(events[index], entry)
       if (problem !== undefined) throw problem
     }
@@ -111,6 +116,10 @@ export function rowProblem(value: string | undefined, entry: CommitEntry): Aethe
     `The row of job "${jobId}" is at ${row.seq}, epoch ${row.epoch}; its last commit was at ${seq}, epoch ${epoch}.`,
     { jobId, seq },
   )
+}
+
+function unburied(jobId: string): AetherisError {
+  return corrupt(`Job "${jobId}" was deleted, but the record of that is missing.`, { jobId })
 }
 
 function missingCommit(commit: number): AetherisError {

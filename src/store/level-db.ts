@@ -1,4 +1,5 @@
 import type { AbstractLevel } from 'abstract-level'
+import type { ClassicLevel } from 'classic-level'
 import { AetherisError, isAetherisError } from '../base/error.ts'
 import type { KeyRange } from './keys.ts'
 import { corrupt } from './store-error.ts'
@@ -57,6 +58,12 @@ export async function* keysOf(db: LevelDatabase, options: ReadOptions): AsyncGen
   }
 }
 
+/** Gives the space of what was deleted back to the disk, where the database can do that. */
+export async function compact(db: LevelDatabase): Promise<void> {
+  if (db.supports.additionalMethods['compactRange'] !== true) return
+  await (db as unknown as ClassicLevel).compactRange('', '~')
+}
+
 /** The database as it is, or as it was at one moment. */
 export class View {
   readonly #db: LevelDatabase
@@ -79,8 +86,25 @@ export class View {
     return entriesOf(this.#db, this.#snapshot ? { ...range, snapshot: this.#snapshot } : range)
   }
 
+  values(range: ReadOptions): AsyncGenerator<string[]> {
+    return valuesOf(this.#db, this.#snapshot ? { ...range, snapshot: this.#snapshot } : range)
+  }
+
   keys(range: ReadOptions): AsyncGenerator<string[]> {
     return keysOf(this.#db, this.#snapshot ? { ...range, snapshot: this.#snapshot } : range)
+  }
+}
+
+/**
+ * What `look` gives of the database as it is now, whatever is written meanwhile, where the database can show one
+ * moment (classic-level can); with others nobody must write meanwhile.
+ */
+export async function* atOneMoment<T>(db: LevelDatabase, look: (view: View) => AsyncIterable<T>): AsyncGenerator<T> {
+  const snapshot = db.supports.explicitSnapshots === true ? db.snapshot() : undefined
+  try {
+    yield* look(new View(db, snapshot))
+  } finally {
+    await snapshot?.close()
   }
 }
 

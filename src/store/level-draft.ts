@@ -14,6 +14,8 @@ import { corrupt } from './store-error.ts'
 export class Draft {
   readonly rows = new Map<string, StoredRow>()
   readonly blobs = new Map<string, string>()
+  /** Jobs that are deleted, with their rows where they had any. */
+  readonly pruned = new Map<string, StoredRow | undefined>()
   readonly #changes = new Map<string, string | undefined>()
   readonly #known = new Map<string, string | undefined>()
   readonly #db: LevelDatabase
@@ -44,6 +46,7 @@ export class Draft {
   }
 
   async row(jobId: string): Promise<StoredRow | undefined> {
+    if (this.pruned.has(jobId)) return undefined
     return this.rows.get(jobId) ?? this.#stored.cached(jobId) ?? (await this.#stored.load(jobId))
   }
 
@@ -91,10 +94,20 @@ export class Draft {
     this.#changes.set(key, undefined)
   }
 
+  /** In the place of a job, all of whose other keys the caller deletes. */
+  bury(jobId: string, row: StoredRow | undefined, at: number): void {
+    this.rows.delete(jobId)
+    for (const key of this.blobs.keys()) if (keyParts(key)[0] === jobId) this.blobs.delete(key)
+    this.pruned.set(jobId, row)
+    this.delete(keys.row(jobId))
+    this.put(keys.tombstone(jobId), String(at))
+  }
+
   /** Writes all of it with a commit record, atomically and durably. Returns the record's hash and the bytes written. */
   async write(commit: number, previous: string): Promise<{ hash: string; bytes: number }> {
     const key = keys.commit(commit)
-    const text = JSON.stringify([...this.rows.values()].map(commitEntry))
+    const entries = [...this.rows.values()].map(commitEntry)
+    const text = JSON.stringify([...entries, ...[...this.pruned].map(([id, row]) => pruneEntry(id, row))])
     const hash = chainHash(previous, key, text)
     const batch = this.#db.batch()
     let bytes = 0
@@ -121,11 +134,18 @@ export class Draft {
 /** More than LevelDB's memory table spends on an entry besides its key and value. */
 const entryOverhead = 160
 
-/** What a commit record says about a job: its row must agree unless a later record names the job. */
-export type CommitEntry = [jobId: string, seq: number, hash: string, epoch: number, arrivals: number]
+/**
+ * What a commit record says about a job: its row must agree unless a later record names the job. Of a job that was
+ * pruned, how it was before.
+ */
+export type CommitEntry = [jobId: string, seq: number, hash: string, epoch: number, arrivals: number, pruned?: 1]
 
 function commitEntry({ id, seq, hash, epoch, arrivals }: StoredRow): CommitEntry {
   return [id, seq, hash, epoch, arrivals]
+}
+
+function pruneEntry(id: string, row: StoredRow | undefined): CommitEntry {
+  return [id, row?.seq ?? 0, row?.hash ?? genesisHash, row?.epoch ?? 0, row?.arrivals ?? 0, 1]
 }
 
 /** The hash before the first commit record. */

@@ -5,7 +5,7 @@ import { ClassicLevel } from 'classic-level'
 import type { Clock } from '../base/clock.ts'
 import { AetherisError } from '../base/error.ts'
 import { asOpenError, asStoreError, type LevelDatabase, levelCodes, writeBufferSize } from './level-db.ts'
-import { format, formatOf, writeGenesis } from './level-format.ts'
+import { format, formatOf, isKnownFormat, unknownFormat, writeGenesis } from './level-format.ts'
 import { lockDirectory, storeLocked, type Unlock } from './level-lock.ts'
 import type { Medium, Testimony } from './level-medium.ts'
 import type { CommitHead } from './level-writer.ts'
@@ -83,7 +83,12 @@ export class DataDirectory implements Medium {
     if (!existsSync(join(db, 'CURRENT'))) {
       throw corrupt(`There was a database in "${db}" but it has no CURRENT file now. Restore the newest backup.`)
     }
-    const level = this.#make(db, { createIfMissing: false, errorIfExists: false, writeBufferSize })
+    return this.openAsItIs()
+  }
+
+  /** The database, also where it is known to be damaged: for whoever only looks. */
+  async openAsItIs(): Promise<LevelDatabase> {
+    const level = this.#make(this.#file('db'), { createIfMissing: false, errorIfExists: false, writeBufferSize })
     await this.#openLevel(level)
     return level
   }
@@ -100,7 +105,8 @@ export class DataDirectory implements Medium {
   async accept(head: CommitHead): Promise<void> {
     await this.#watermark?.close(undefined)
     this.#watermark = await Watermark.begin(this.#file('WATERMARK'), () => this.#clock.now(), head)
-    if (!existsSync(this.#file('FORMAT')))
+    // Absent before the first opening, and older after an upgrade.
+    if (majorOf(await readFile(this.#file('FORMAT'), 'utf8').catch(() => '')) !== format.major)
       await replaceFile(this.#file('FORMAT'), `${JSON.stringify({ aetheris: format })}\n`)
     await writeFile(this.#file('OWNER'), `${process.pid}\n`, { mode: 0o600 })
   }
@@ -145,16 +151,9 @@ export class DataDirectory implements Medium {
   }
 
   async #checkFormatFile(): Promise<void> {
-    const text = await readFile(this.#file('FORMAT'), 'utf8').catch(() => undefined)
-    if (text === undefined) return
-    if (!existsSync(this.#file('db')))
+    const major = await formatIn(this.#path)
+    if (major !== undefined && !existsSync(this.#file('db')))
       throw corrupt(`There was a database in "${this.#file('db')}" but it is missing now. Restore the newest backup.`)
-    const major = majorOf(text)
-    if (major === format.major) return
-    throw new AetherisError(
-      'STORE_FORMAT',
-      `"${this.#path}" has format ${major}; this version of Aetheris knows format ${format.major}.`,
-    )
   }
 
   async #create(): Promise<void> {
@@ -202,6 +201,15 @@ export class DataDirectory implements Medium {
     this.#log = log
     this.#bytes = 0
   }
+}
+
+/** The format that a directory says it has. @throws AetherisError STORE_FORMAT when this version does not know it. */
+export async function formatIn(path: string): Promise<unknown> {
+  const text = await readFile(join(path, 'FORMAT'), 'utf8').catch(() => undefined)
+  if (text === undefined) return undefined
+  const major = majorOf(text)
+  if (!isKnownFormat(major)) throw unknownFormat(`"${path}"`, major)
+  return major
 }
 
 function newestLog(db: string): string {

@@ -12,7 +12,25 @@ export interface Format {
   minor: number
 }
 
-export const format: Format = { major: 1, minor: 0 }
+export const format: Format = { major: 2, minor: 0 }
+
+/** How data of one format is made into data of the next, by format. A step is made again where it was cut off. */
+const upgrades: ReadonlyMap<number, (db: LevelDatabase) => Promise<void>> = new Map([
+  // 2 has tombstones of deleted jobs. Nothing changes, but a version that ignores them would run a deleted job again.
+  [1, async () => {}],
+])
+
+/** Whether this version can open data of a format, or bring it up to its own. */
+export function isKnownFormat(major: unknown): boolean {
+  return typeof major === 'number' && (major === format.major || upgrades.has(major))
+}
+
+/** @throws AetherisError STORE_FORMAT */
+export function unknownFormat(what: string, major: unknown): AetherisError {
+  const oldest = Math.min(...upgrades.keys())
+  const message = `${what} has format ${String(major)}; this version of Aetheris knows the formats ${oldest} to ${format.major}. Use the version that wrote it, or a newer one.`
+  return new AetherisError('STORE_FORMAT', message)
+}
 
 /** The format of a database; undefined where it has none. @throws AetherisError STORE_CORRUPT */
 export async function formatOf(db: LevelDatabase): Promise<Format | undefined> {
@@ -20,16 +38,25 @@ export async function formatOf(db: LevelDatabase): Promise<Format | undefined> {
   return value === undefined ? undefined : (parseText(unseal(keys.format, value), 'The format record') as Format)
 }
 
-/** @throws AetherisError STORE_FORMAT, STORE_CORRUPT */
+/**
+ * Makes sure that the data has the format of this version, and brings older data up to it, step by step.
+ * @throws AetherisError STORE_FORMAT (nothing was written), STORE_CORRUPT
+ */
 export async function checkFormat(db: LevelDatabase): Promise<void> {
   const found = await formatOf(db)
   if (found === undefined)
     throw new AetherisError('STORE_FORMAT', 'The database holds something, but nothing that Aetheris has written.')
-  if (found.major === format.major) return
-  throw new AetherisError(
-    'STORE_FORMAT',
-    `The data has format ${found.major}; this version of Aetheris knows format ${format.major}. Use the version that wrote it.`,
-  )
+  if (!isKnownFormat(found.major)) throw unknownFormat('The data', found.major)
+  for (let { major } = found; major !== format.major; major += 1) {
+    await upgrades.get(major)?.(db)
+    await writeFormat(db, major + 1 === format.major ? format : { major: major + 1, minor: 0 })
+  }
+}
+
+async function writeFormat(db: LevelDatabase, value: Format): Promise<void> {
+  const batch = db.batch()
+  batch.put(keys.format, seal(keys.format, JSON.stringify(value)))
+  await batch.write(synced)
 }
 
 /** The first records of a new database, durably. */

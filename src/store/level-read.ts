@@ -10,7 +10,7 @@ import {
   wholeEvent,
 } from './chain.ts'
 import { keyParts, keys, under } from './keys.ts'
-import { collect, entriesOf, keysOf, type LevelDatabase, valuesOf } from './level-db.ts'
+import { collect, entriesOf, keysOf, type LevelDatabase, type View } from './level-db.ts'
 import { decodeRow, type StoredRow } from './level-rows.ts'
 import { hasEnded, publicRow } from './row.ts'
 import type { InboxMessage, JobQuery, JobRow, StoredSnapshot, TimerRow } from './store.ts'
@@ -19,16 +19,11 @@ import { corrupt } from './store-error.ts'
 /** What is read outside the writer: histories, lists, inboxes, timers, snapshots. All of it is checked on the way. */
 
 /** @throws AetherisError STORE_CORRUPT, EVENT_INVALID */
-export async function* readEvents(
-  db: LevelDatabase,
-  row: StoredRow,
-  from: number,
-  to: number,
-): AsyncIterable<JobEvent[]> {
+export async function* readEvents(view: View, row: StoredRow, from: number, to: number): AsyncIterable<JobEvent[]> {
   const { id } = row
-  let previous = from === 0 ? genesisHash : await hashAt(db, id, from - 1)
+  let previous = from === 0 ? genesisHash : await hashAt(view, id, from - 1)
   let seq = from
-  for await (const values of valuesOf(db, { gte: keys.event(id, from), lt: keys.event(id, to) })) {
+  for await (const values of view.values({ gte: keys.event(id, from), lt: keys.event(id, to) })) {
     const opened: OpenedEvent[] = []
     for (const value of values) {
       const event = openEvent(id, seq, previous, value)
@@ -36,7 +31,7 @@ export async function* readEvents(
       previous = event.event.hash
       seq += 1
     }
-    const blobs = await readBlobs(db, id, opened)
+    const blobs = await readBlobs(view, id, opened)
     yield opened.map((event) => wholeEvent(event, blobs))
   }
   if (seq < to) throw corrupt(`Event ${seq} of job "${id}" is missing.`, { jobId: id, seq })
@@ -58,8 +53,8 @@ export async function readBlobs(
 
 const noBlobs: ReadonlyMap<string, undefined> = new Map()
 
-async function hashAt(db: LevelDatabase, jobId: string, seq: number): Promise<string> {
-  const value = await db.get(keys.event(jobId, seq))
+async function hashAt(view: View, jobId: string, seq: number): Promise<string> {
+  const value = await view.get(keys.event(jobId, seq))
   if (value === undefined) throw corrupt(`Event ${seq} of job "${jobId}" is missing.`, { jobId, seq })
   return splitHash(value).hash
 }
@@ -126,8 +121,8 @@ export function isWholeSnapshot(key: string, value: string): boolean {
 }
 
 /** @throws AetherisError STORE_CORRUPT */
-export async function readInbox(db: LevelDatabase, jobId: string, limit: number): Promise<InboxMessage[]> {
-  const found = await collect(entriesOf(db, { ...under(`i!${jobId}`), limit }))
+export async function readInbox(view: View, jobId: string, limit: number): Promise<InboxMessage[]> {
+  const found = await collect(view.entries({ ...under(`i!${jobId}`), limit }))
   return found.map(([key, value]) => ({
     jobId,
     ...(parseText(unseal(key, value), `The record ${key}`) as Omit<InboxMessage, 'jobId'>),

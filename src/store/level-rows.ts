@@ -82,6 +82,11 @@ export class Rows {
     }
   }
 
+  /** Called with jobs that are durably gone. */
+  forget(jobIds: Iterable<string>): void {
+    for (const id of jobIds) this.#cache.delete(id)
+  }
+
   async #problemOf(jobId: string, row: StoredRow | undefined): Promise<string | undefined> {
     const seq = row?.seq ?? 0
     const around = seq === 0 ? [keys.event(jobId, 0)] : [keys.event(jobId, seq - 1), keys.event(jobId, seq)]

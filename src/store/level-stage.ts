@@ -5,7 +5,7 @@ import type { StoredRow } from './level-rows.ts'
 import type { PreparedCommit, PreparedMessage } from './request.ts'
 import { admit, advance, hasEnded, mayBeRepeat, publicRow } from './row.ts'
 import { type Committed, endStatuses, type JobRow } from './store.ts'
-import { invalid, jobNotFound, jobSettled } from './store-error.ts'
+import { invalid, jobNotFound, jobPruned, jobSettled, jobUnsettled } from './store-error.ts'
 
 /**
  * What commits, claims and messages put into a draft.
@@ -18,22 +18,23 @@ const snapshotsKept = 2
 const taken = 'taken'
 
 /** Keys that {@link stageCommit} will read, to be fetched together with those of other commits. */
-export function keysOfCommit({ jobId, set, clear, acks }: PreparedCommit): string[] {
-  if (set.length + clear.length + acks.length === 0) return []
+export function keysOfCommit({ jobId, create, set, clear, acks }: PreparedCommit): string[] {
+  if (create === undefined && set.length + clear.length + acks.length === 0) return []
   return [
+    ...(create === undefined ? [] : [keys.tombstone(jobId)]),
     ...set.map(({ id }) => keys.timer(jobId, id)),
     ...clear.map((id) => keys.timer(jobId, id)),
     ...acks.map((id) => keys.arrival(jobId, id)),
   ]
 }
 
-/** @throws AetherisError JOB_NOT_FOUND, JOB_EXISTS, LEASE_FENCED, COMMIT_CONFLICT, INPUT_INVALID, STORE_CORRUPT */
+/** @throws AetherisError JOB_NOT_FOUND, JOB_PRUNED, JOB_EXISTS, LEASE_FENCED, COMMIT_CONFLICT, INPUT_INVALID, STORE_CORRUPT */
 export async function stageCommit(draft: Draft, commit: PreparedCommit, owner: number): Promise<Committed> {
   const { jobId } = commit
   const before = await draft.row(jobId)
   const repeated = mayBeRepeat(commit, before) ? await repeatOf(draft, commit) : undefined
   if (repeated !== undefined) return repeated
-  admit(commit, before)
+  admit(commit, before, before === undefined && (await isPruned(draft, jobId)))
   const ends = endStatuses.has(commit.status ?? before?.status ?? 'ready')
   const unread = commit.acks.length === 0 ? nothing : await arrivalsOf(draft, commit)
   const oldDue = commit.set.length + commit.clear.length === 0 ? nothing : await dueTimesOf(draft, commit)
@@ -50,24 +51,45 @@ export async function stageCommit(draft: Draft, commit: PreparedCommit, owner: n
   return { seq: row.seq, hash }
 }
 
-/** @throws AetherisError JOB_NOT_FOUND, STORE_CORRUPT */
+/** @throws AetherisError JOB_NOT_FOUND, JOB_PRUNED, STORE_CORRUPT */
 export async function stageClaim(draft: Draft, jobId: string, owner: number): Promise<JobRow> {
-  const before = await draft.row(jobId)
-  if (before === undefined) throw jobNotFound(jobId)
+  const before = await presentRow(draft, jobId)
   const row = { ...before, epoch: before.epoch + 1, owner }
   draft.rows.set(jobId, row)
   return publicRow(row)
 }
 
-/** @throws AetherisError JOB_NOT_FOUND, JOB_SETTLED, STORE_CORRUPT */
+/** @throws AetherisError JOB_NOT_FOUND, JOB_PRUNED, JOB_SETTLED, STORE_CORRUPT */
 export async function stageMessage(draft: Draft, { jobId, id, text }: PreparedMessage): Promise<boolean> {
-  const before = await draft.row(jobId)
-  if (before === undefined) throw jobNotFound(jobId)
+  const before = await presentRow(draft, jobId)
   const key = keys.arrival(jobId, id)
   if ((await draft.text(key)) !== undefined) return false
   if (hasEnded(before)) throw jobSettled(jobId, before.status)
   putMessage(draft, before, { id, text })
   return true
+}
+
+/** @throws AetherisError COMMAND_REFUSED, STORE_CORRUPT */
+export async function stagePrune(draft: Draft, jobId: string, at: number): Promise<void> {
+  const row = await draft.row(jobId)
+  if (row === undefined && (await isPruned(draft, jobId))) return
+  if (row !== undefined && !hasEnded(row)) throw jobUnsettled(jobId, row.status)
+  const found = await Promise.all(rangesOfEnded.map((range) => draft.keysUnder(`${range}!${jobId}`)))
+  for (const key of found.flat()) draft.delete(key)
+  draft.bury(jobId, row, at)
+}
+
+/** Where a job that has ended still has something: timers, unread messages and snapshots went with its end. */
+const rangesOfEnded = ['e', 'd', 'b'] as const
+
+async function presentRow(draft: Draft, jobId: string): Promise<StoredRow> {
+  const row = await draft.row(jobId)
+  if (row !== undefined) return row
+  throw (await isPruned(draft, jobId)) ? jobPruned(jobId) : jobNotFound(jobId)
+}
+
+async function isPruned(draft: Draft, jobId: string): Promise<boolean> {
+  return (await draft.text(keys.tombstone(jobId))) !== undefined
 }
 
 /**

@@ -4,7 +4,8 @@ import { type AetherisError, isAetherisError } from '../base/error.ts'
 import type { JobEvent } from '../event/event.ts'
 import { GroupCommit, storeFailed } from './group-commit.ts'
 import { checkKeyPart } from './keys.ts'
-import { asStoreError } from './level-db.ts'
+import { readCopies } from './level-copies.ts'
+import { asStoreError, atOneMoment, compact, View } from './level-db.ts'
 import { directory } from './level-disk.ts'
 import type { DatabaseMaker } from './level-files.ts'
 import { type Medium, PassedDatabase } from './level-medium.ts'
@@ -12,19 +13,21 @@ import { listRows, readDueTimers, readEvents, readInbox, readNextTimer, readSnap
 import { type Session, startSession } from './level-session.ts'
 import { verifySession } from './level-verify.ts'
 import type { Work } from './level-writer.ts'
-import { prepareCommit, prepareMessage, readRange } from './request.ts'
+import { checkCount, prepareCommit, prepareMessage, readRange } from './request.ts'
 import { publicRow } from './row.ts'
 import type {
   Commit,
   Committed,
   Finding,
   InboxMessage,
+  JobCopy,
   JobQuery,
   JobRow,
   JobStore,
   OpenReport,
   StoredSnapshot,
   TimerRow,
+  Tombstone,
 } from './store.ts'
 import { jobNotFound, notOpen } from './store-error.ts'
 
@@ -55,6 +58,7 @@ export function levelStore<Format>(
 
 const retryMs = 100
 const retryMsMax = 10_000
+const pruneAtATime = 32
 
 type State =
   | { name: 'closed' }
@@ -138,7 +142,7 @@ class LevelStore implements JobStore {
       const row = await rows.get(jobId)
       if (row === undefined) throw jobNotFound(jobId)
       const { from, to } = readRange(range, row.seq)
-      yield* readEvents(db, row, from, to)
+      yield* readEvents(new View(db), row, from, to)
     })
   }
 
@@ -153,7 +157,7 @@ class LevelStore implements JobStore {
   inbox(jobId: string, limit = Infinity): Promise<InboxMessage[]> {
     return this.#reading(`reading the inbox of job "${jobId}"`, async ({ db }) => {
       checkKeyPart(jobId, 'job id')
-      return readInbox(db, jobId, limit)
+      return readInbox(new View(db), jobId, limit)
     })
   }
 
@@ -163,6 +167,30 @@ class LevelStore implements JobStore {
 
   nextTimer(): Promise<number | undefined> {
     return this.#reading('reading timers', ({ db }) => readNextTimer(db))
+  }
+
+  copies(jobId?: string): AsyncIterable<JobCopy | Tombstone> {
+    return this.#streaming('copying', ({ db }) => {
+      if (jobId !== undefined) checkKeyPart(jobId, 'job id')
+      return atOneMoment(db, (view) => readCopies(view, jobId))
+    })
+  }
+
+  async prune(jobIds: readonly string[], at: number): Promise<void> {
+    for (const id of jobIds) checkKeyPart(id, 'job id')
+    checkCount(at, 'time of a deletion')
+    const pruned: PromiseSettledResult<unknown>[] = []
+    // A few at a time: each may hold many keys.
+    for (let start = 0; start < jobIds.length; start += pruneAtATime) {
+      const some = jobIds.slice(start, start + pruneAtATime)
+      const { queue } = this.#served()
+      pruned.push(
+        ...(await Promise.allSettled(some.map((jobId) => queue.submit({ kind: 'prune', jobId, at }, jobId.length)))),
+      )
+    }
+    const refused = pruned.find((result) => result.status === 'rejected')
+    if (refused !== undefined) throw refused.reason
+    await this.#reading('giving space back', ({ db }) => compact(db))
   }
 
   verify(jobId?: string): AsyncIterable<Finding> {

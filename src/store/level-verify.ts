@@ -1,15 +1,12 @@
-import { isAetherisError } from '../base/error.ts'
-import { genesisHash, openEvent, splitHash, unseal, wholeEvent } from './chain.ts'
+import { unseal } from './chain.ts'
 import { keyParts, keys, under } from './keys.ts'
-import { checkCommits, checkWitness, headOf, rowProblem } from './level-check.ts'
-import { asStoreError, collect, View } from './level-db.ts'
+import { checkCommits, checkWitness, headOf } from './level-check.ts'
+import { atOneMoment, collect, type View } from './level-db.ts'
 import type { CommitEntry } from './level-draft.ts'
-import { isWholeSnapshot, readBlobs } from './level-read.ts'
-import { decodeRow, type StoredRow } from './level-rows.ts'
 import type { Session } from './level-session.ts'
-import { hasEnded } from './row.ts'
+import { caught, Verification, verifyJob } from './level-verify-job.ts'
+import type { CommitHead } from './level-writer.ts'
 import type { Finding } from './store.ts'
-import { jobNotFound } from './store-error.ts'
 
 /**
  * Checks everything that is stored against everything else; changes nothing.
@@ -20,41 +17,48 @@ import { jobNotFound } from './store-error.ts'
 export async function* verifySession({ db, medium }: Session, jobId: string | undefined): AsyncGenerator<Finding> {
   // Asked for first: what was witnessed before the moment that is looked at must be in it.
   const { witnessed } = await medium.testimony()
-  const snapshot = db.supports.explicitSnapshots === true ? db.snapshot() : undefined
-  try {
-    const view = new View(db, snapshot)
-    if (jobId !== undefined) return yield* verifyJob(view, jobId)
-    yield* caught('commit', undefined, () => verifyCommits(view, witnessed))
-    yield* caught('head', undefined, () => verifyJobs(view))
-    yield* caught('index', undefined, () => verifyIndexes(view))
-  } finally {
-    await snapshot?.close()
+  yield* atOneMoment(db, (view) => (jobId === undefined ? verifyAll(view, witnessed) : verifyOne(view, jobId)))
+}
+
+export async function* verifyOne(view: View, jobId: string): AsyncGenerator<Finding> {
+  yield* caught('head', jobId, () => verifyJob(new Verification(view), jobId))
+}
+
+export async function* verifyAll(view: View, witnessed: CommitHead | undefined): AsyncGenerator<Finding> {
+  const verification = new Verification(view)
+  yield* verifyRecords(view)
+  yield* caught('commit', undefined, () => verifyCommits(verification, witnessed))
+  for await (const jobId of jobIds(verification)) {
+    verification.checked.add(jobId)
+    yield* caught('head', jobId, () => verifyJob(verification, jobId))
+  }
+  yield* caught('index', undefined, () => verifyDueTimes(verification))
+}
+
+/** Ranges in which the part after the prefix is the id of a job. */
+const ofJobs = ['j', 'e', 'u', 'T', 'i', 'd', 's', 'b', 'x'] as const
+const known: ReadonlySet<string> = new Set([...ofJobs, 't', 'c', 'm'])
+
+/** The records that belong to no job, and keys that nobody has written. */
+async function* verifyRecords(view: View): AsyncGenerator<Finding> {
+  for (const key of [keys.format, keys.owner]) {
+    yield* caught('record', undefined, async () => {
+      const value = await view.get(key)
+      if (value !== undefined) unseal(key, value)
+    })
+  }
+  for (let gte = ''; ; ) {
+    const [key] = await collect(view.keys({ gte, lt: '\uffff', limit: 1 }))
+    if (key === undefined) return
+    const prefix = key.split('!', 1)[0] as string
+    if (!known.has(prefix))
+      yield { kind: 'record', message: `The record ${JSON.stringify(key)} is none of this store.` }
+    gte = key.includes('!') ? `${prefix}"` : `${key}\0`
   }
 }
 
-/** What `check` throws as a finding; it throws what is no damage. */
-async function* caught(
-  kind: Finding['kind'],
-  jobId: string | undefined,
-  check: () => AsyncGenerator<Finding> | Promise<void>,
-): AsyncGenerator<Finding> {
-  try {
-    const found = check()
-    if (found instanceof Promise) await found
-    else yield* found
-  } catch (thrown) {
-    const error = asStoreError(thrown, 'verifying')
-    if (!isAetherisError(error, 'STORE_CORRUPT') && !isAetherisError(error, 'EVENT_INVALID')) throw error
-    const seq = error.seq
-    const job = error.jobId ?? jobId
-    yield { kind, ...(job !== undefined && { jobId: job }), ...(seq !== undefined && { seq }), message: error.message }
-  }
-}
-
-async function* verifyCommits(
-  view: View,
-  witnessed: { commit: number; hash: string } | undefined,
-): AsyncGenerator<Finding> {
+async function* verifyCommits(verification: Verification, witnessed: CommitHead | undefined): AsyncGenerator<Finding> {
+  const { view } = verification
   const head = await headOf(view)
   yield* caught('watermark', undefined, async () => {
     if (witnessed !== undefined) await checkWitness(view, head, witnessed)
@@ -63,141 +67,37 @@ async function* verifyCommits(
   await checkCommits(view, 1, head.commit, (entries) => {
     for (const entry of entries) last.set(entry[0], entry)
   })
-  for (const [jobId, entry] of last) {
-    yield* caught('head', jobId, async () => {
-      const problem = rowProblem(await view.get(keys.row(jobId)), entry)
-      if (problem !== undefined) throw problem
-    })
-  }
+  // Only now: a chain that is broken says nothing about what came last.
+  verification.last = last
 }
 
-async function* verifyJobs(view: View): AsyncGenerator<Finding> {
-  const range = under('e')
-  // Jumps from job to job in the keys of events, so that a job whose row is gone is found as well.
-  for (let gte = range.gte; ; ) {
-    const [key] = await collect(view.keys({ gte, lt: range.lt, limit: 1 }))
-    if (key === undefined) return
-    const jobId = keyParts(key)[0] as string
-    yield* verifyJob(view, jobId)
-    gte = under(`e!${jobId}`).lt
-  }
-}
-
-async function* verifyJob(view: View, jobId: string): AsyncGenerator<Finding> {
-  yield* caught('head', jobId, async function* () {
-    const value = await view.get(keys.row(jobId))
-    const row = value === undefined ? undefined : decodeRow(keys.row(jobId), value)
-    yield* verifyEvents(view, jobId, row)
-    if (row === undefined) return
-    yield* verifyTimers(view, row)
-    yield* verifyInbox(view, row)
-    yield* verifySnapshots(view, row)
-    const listed = (await view.get(keys.unfinished(jobId))) !== undefined
-    if (listed === hasEnded(row))
-      yield indexed(jobId, `Job "${jobId}" is ${row.status} but ${listed ? 'is' : 'is not'} listed as unfinished.`)
-  })
-}
-
-async function* verifyEvents(view: View, jobId: string, row: StoredRow | undefined): AsyncGenerator<Finding> {
-  let previous = genesisHash
-  let seq = 0
-  for await (const chunk of view.entries(under(`e!${jobId}`))) {
-    for (const [key, value] of chunk) {
-      const found = Number(keyParts(key)[1])
-      if (found !== seq)
-        yield { kind: 'gap', jobId, seq, message: `Events ${seq} to ${found - 1} of job "${jobId}" are missing.` }
-      else yield* verifyEvent(view, jobId, seq, previous, value)
-      previous = splitHash(value).hash
-      seq = found + 1
+/** Of every job of which there is a trace. */
+async function* jobIds({ view, last, checked }: Verification): AsyncGenerator<string> {
+  for (const prefix of ofJobs) {
+    // Jumps from job to job, however many keys one has.
+    for (let { gte, lt } = under(prefix); ; ) {
+      const [key] = await collect(view.keys({ gte, lt, limit: 1 }))
+      if (key === undefined) break
+      const jobId = keyParts(key)[0] as string
+      if (!checked.has(jobId)) yield jobId
+      gte = `${prefix}!${jobId}"`
     }
   }
-  if (row === undefined && seq === 0) throw jobNotFound(jobId)
-  if (row === undefined) yield { kind: 'head', jobId, seq, message: `Job "${jobId}" has ${seq} events but no row.` }
-  else if (row.seq !== seq || row.hash !== previous) {
-    yield {
-      kind: 'head',
-      jobId,
-      seq,
-      message: `The row of job "${jobId}" names ${row.seq} events and another last one than is stored at ${seq}.`,
-    }
-  }
+  for (const jobId of last.keys()) if (!checked.has(jobId)) yield jobId
 }
 
-async function* verifyEvent(
-  view: View,
-  jobId: string,
-  seq: number,
-  previous: string,
-  value: string,
-): AsyncGenerator<Finding> {
-  try {
-    const event = openEvent(jobId, seq, previous, value)
-    wholeEvent(event, await readBlobs(view, jobId, [event]))
-  } catch (error) {
-    const kind = isAetherisError(error, 'EVENT_INVALID') ? 'event' : 'hash'
-    yield { kind, jobId, seq, message: error instanceof Error ? error.message : String(error) }
-  }
-}
-
-async function* verifyTimers(view: View, row: StoredRow): AsyncGenerator<Finding> {
-  const timers = await collect(view.entries(under(`T!${row.id}`)))
-  if (timers.length !== row.timers)
-    yield indexed(row.id, `Job "${row.id}" should have ${row.timers} timers and has ${timers.length}.`)
-  for (const [key, value] of timers) {
-    const due = keys.due(Number(unseal(key, value)), row.id, keyParts(key)[1] as string)
-    if ((await view.get(due)) === undefined) yield indexed(row.id, `The timer ${key} is not listed by its due time.`)
-  }
-}
-
-async function* verifyInbox(view: View, row: StoredRow): AsyncGenerator<Finding> {
-  const messages = await collect(view.entries(under(`i!${row.id}`)))
-  if (messages.length !== row.unread)
-    yield indexed(row.id, `Job "${row.id}" should have ${row.unread} unread messages and has ${messages.length}.`)
-  for (const [key, value] of messages) {
-    const { id } = JSON.parse(unseal(key, value)) as { id: string }
-    const arrival = await view.get(keys.arrival(row.id, id))
-    const isListed =
-      arrival !== undefined && unseal(keys.arrival(row.id, id), arrival) === String(Number(keyParts(key)[1]))
-    if (!isListed) yield indexed(row.id, `The message ${key} is not listed by its id.`)
-  }
-}
-
-async function* verifySnapshots(view: View, row: StoredRow): AsyncGenerator<Finding> {
-  for (const seq of row.snapshots) {
-    const key = keys.snapshot(row.id, seq)
-    const value = await view.get(key)
-    if (value !== undefined && isWholeSnapshot(key, value)) continue
-    yield {
-      kind: 'snapshot',
-      jobId: row.id,
-      seq,
-      message: `The snapshot at ${seq} of job "${row.id}" is missing or damaged; the history is used instead.`,
-    }
-  }
-}
-
-/** The indexes that span jobs, seen from their own side. */
-async function* verifyIndexes(view: View): AsyncGenerator<Finding> {
+/** The timers of all jobs in order of time, seen from that side. */
+async function* verifyDueTimes({ view, timersReported }: Verification): AsyncGenerator<Finding> {
   for await (const chunk of view.entries(under('t'))) {
     for (const [key, value] of chunk) {
       const [dueAt, jobId, timerId] = keyParts(key) as [string, string, string]
+      if (timersReported.has(jobId)) continue
       yield* caught('index', jobId, async function* () {
         unseal(key, value)
         const timer = await view.get(keys.timer(jobId, timerId))
         const isSet = timer !== undefined && Number(unseal(keys.timer(jobId, timerId), timer)) === Number(dueAt)
-        if (!isSet) yield indexed(jobId, `The due time ${key} belongs to no timer.`)
+        if (!isSet) yield { kind: 'index', jobId, message: `The due time ${key} belongs to no timer.` }
       })
     }
   }
-  for await (const chunk of view.keys(under('u'))) {
-    const rows = await view.getMany(chunk.map((key) => keys.row(keyParts(key)[0] as string)))
-    for (const [index, key] of chunk.entries()) {
-      const jobId = keyParts(key)[0] as string
-      if (rows[index] === undefined) yield indexed(jobId, `Job "${jobId}" is listed as unfinished but has no row.`)
-    }
-  }
-}
-
-function indexed(jobId: string, message: string): Finding {
-  return { kind: 'index', jobId, message }
 }

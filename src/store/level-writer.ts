@@ -5,7 +5,7 @@ import { asStoreError, type LevelDatabase } from './level-db.ts'
 import { Draft } from './level-draft.ts'
 import type { Medium } from './level-medium.ts'
 import type { Rows } from './level-rows.ts'
-import { keysOfCommit, stageClaim, stageCommit, stageMessage } from './level-stage.ts'
+import { keysOfCommit, stageClaim, stageCommit, stageMessage, stagePrune } from './level-stage.ts'
 import type { PreparedCommit, PreparedMessage } from './request.ts'
 
 /**
@@ -20,6 +20,7 @@ export type Work =
   | { kind: 'commit'; commit: PreparedCommit }
   | { kind: 'claim'; jobId: string }
   | { kind: 'message'; message: PreparedMessage }
+  | { kind: 'prune'; jobId: string; at: number }
 
 export interface CommitHead {
   /** Number of the last commit record; 0 where there is none. */
@@ -77,6 +78,8 @@ export class LevelWriter {
         return stageClaim(draft, work.jobId, this.#generation)
       case 'message':
         return stageMessage(draft, work.message)
+      case 'prune':
+        return stagePrune(draft, work.jobId, work.at)
     }
   }
 
@@ -86,6 +89,7 @@ export class LevelWriter {
     this.#head = { commit, hash }
     await this.#medium.written(this.#head, bytes)
     this.#rows.publish(draft.rows.values())
+    this.#rows.forget(draft.pruned.keys())
     this.#rows.publishBlobs(draft.blobs.keys())
   }
 }
@@ -107,6 +111,7 @@ function jobIdOf(work: Work): string {
     case 'commit':
       return work.commit.jobId
     case 'claim':
+    case 'prune':
       return work.jobId
     case 'message':
       return work.message.jobId

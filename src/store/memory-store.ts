@@ -1,21 +1,31 @@
+import type { AetherisError } from '../base/error.ts'
 import type { JobEvent } from '../event/event.ts'
 import { chainHash, eventIdentity, genesisHash, openEvent, wholeEvent } from './chain.ts'
 import { checkKeyPart } from './keys.ts'
-import { type PreparedCommit, type PreparedMessage, prepareCommit, prepareMessage, readRange } from './request.ts'
+import {
+  checkCount,
+  type PreparedCommit,
+  type PreparedMessage,
+  prepareCommit,
+  prepareMessage,
+  readRange,
+} from './request.ts'
 import { admit, advance, hasEnded, mayBeRepeat, publicRow } from './row.ts'
 import type {
   Commit,
   Committed,
   Finding,
   InboxMessage,
+  JobCopy,
   JobQuery,
   JobRow,
   JobStore,
   OpenReport,
   StoredSnapshot,
   TimerRow,
+  Tombstone,
 } from './store.ts'
-import { invalid, jobNotFound, jobSettled, notOpen } from './store-error.ts'
+import { invalid, jobNotFound, jobPruned, jobSettled, jobUnsettled, notOpen } from './store-error.ts'
 
 /**
  * The reference store: the contract in Maps, without cleverness. Owns all data of its jobs.
@@ -54,6 +64,8 @@ export interface MemoryContents {
     snapshots: [number, string][]
     blobs: [string, string][]
   }[]
+  /** Ids of jobs that were pruned, and when. */
+  pruned?: [string, number][]
 }
 
 /**
@@ -68,12 +80,14 @@ export function memoryStore(contents?: MemoryContents): MemoryStore {
 export class MemoryStore implements JobStore {
   readonly caps = { engine: 'memory', durable: 'none' } as const
   readonly #jobs: Map<string, MemoryJob>
+  readonly #pruned: Map<string, number>
   #isOpen = false
   #generation: number
 
   /** @internal Use {@link memoryStore}. */
-  constructor({ generation, jobs }: MemoryContents = { generation: 0, jobs: [] }) {
+  constructor({ generation, jobs, pruned = [] }: MemoryContents = { generation: 0, jobs: [] }) {
     this.#generation = generation
+    this.#pruned = new Map(pruned)
     this.#jobs = new Map(
       jobs.map(({ row, events, timers, unread, seen, snapshots, blobs }) => [
         row.id,
@@ -101,7 +115,7 @@ export class MemoryStore implements JobStore {
       snapshots: [...snapshots],
       blobs: [...blobs],
     }))
-    return { generation: this.#generation, jobs }
+    return { generation: this.#generation, jobs, pruned: [...this.#pruned] }
   }
 
   async open(): Promise<OpenReport> {
@@ -121,7 +135,7 @@ export class MemoryStore implements JobStore {
     const before = this.#jobs.get(prepared.jobId)
     const repeated = before && repeatOf(prepared, before)
     if (repeated !== undefined) return repeated
-    admit(prepared, before?.row)
+    admit(prepared, before?.row, this.#pruned.has(prepared.jobId))
     const unknown = prepared.acks.find((id) => !before?.seen.has(id))
     if (unknown !== undefined) throw invalid(`Job "${prepared.jobId}" was never sent the message "${unknown}".`)
     return this.#apply(prepared, before)
@@ -175,15 +189,8 @@ export class MemoryStore implements JobStore {
   async *read(jobId: string, range: { from?: number; to?: number } = {}): AsyncIterable<JobEvent[]> {
     const { events, row, blobs } = this.#job(jobId)
     const { from, to } = readRange(range, row.seq)
-    let previous = from === 0 ? genesisHash : eventIdentity(events[from - 1] as string).hash
-    for (let start = from; start < to; start += chunkSize) {
+    for await (const chunk of opened(jobId, events, blobs, from, to)) {
       this.#checkOpen()
-      const chunk: JobEvent[] = []
-      for (let seq = start; seq < Math.min(to, start + chunkSize); seq += 1) {
-        const event = wholeEvent(openEvent(jobId, seq, previous, events[seq] as string), blobs)
-        previous = event.hash
-        chunk.push(event)
-      }
       yield chunk
     }
   }
@@ -235,6 +242,29 @@ export class MemoryStore implements JobStore {
     return this.#timers()[0]?.dueAt
   }
 
+  async *copies(jobId?: string): AsyncIterable<JobCopy | Tombstone> {
+    this.#checkOpen()
+    const isOne = jobId !== undefined && !this.#pruned.has(jobId)
+    // What is copied now stays as it is, whatever is written before it is asked for.
+    const jobs = (isOne ? [this.#job(jobId)] : jobId === undefined ? [...this.#jobs.values()] : []).map(copyOf)
+    const pruned = [...this.#pruned].filter(([id]) => jobId === undefined || id === jobId)
+    yield* jobs.sort((a, b) => order(a.row.id, b.row.id))
+    for (const [id, prunedAt] of pruned.sort(([a], [b]) => order(a, b))) yield { id, prunedAt }
+  }
+
+  async prune(jobIds: readonly string[], at: number): Promise<void> {
+    this.#checkOpen()
+    for (const id of jobIds) checkKeyPart(id, 'job id')
+    checkCount(at, 'time of a deletion')
+    let refusal: AetherisError | undefined
+    for (const id of jobIds) {
+      const row = this.#jobs.get(id)?.row
+      if (row !== undefined && !hasEnded(row)) refusal ??= jobUnsettled(id, row.status)
+      else if (this.#jobs.delete(id) || !this.#pruned.has(id)) this.#pruned.set(id, at)
+    }
+    if (refusal !== undefined) throw refusal
+  }
+
   async *verify(jobId?: string): AsyncIterable<Finding> {
     for (const id of jobId === undefined ? [...this.#jobs.keys()].sort() : [jobId]) {
       const { events, row } = this.#job(id)
@@ -255,12 +285,44 @@ export class MemoryStore implements JobStore {
     this.#checkOpen()
     checkKeyPart(jobId, 'job id')
     const job = this.#jobs.get(jobId)
-    if (job === undefined) throw jobNotFound(jobId)
+    if (job === undefined) throw this.#pruned.has(jobId) ? jobPruned(jobId) : jobNotFound(jobId)
     return job
   }
 
   #checkOpen(): void {
     if (!this.#isOpen) throw notOpen()
+  }
+}
+
+function copyOf({ row, events, timers, unread, seen, snapshots, blobs }: MemoryJob): JobCopy {
+  const { id } = row
+  const [kept, texts] = [[...events], new Map(blobs)]
+  return {
+    row: publicRow(row),
+    events: opened(id, kept, texts, 0, kept.length),
+    timers: [...timers].map(([timer, dueAt]) => ({ id: timer, dueAt })).sort((a, b) => order(a.id, b.id)),
+    inbox: [...unread.values()].map((text) => ({ jobId: id, ...JSON.parse(text) })),
+    taken: [...seen].filter((message) => !unread.has(message)).sort(order),
+    snapshots: [...snapshots].sort(([a], [b]) => a - b).map(([seq, text]) => ({ seq, ...JSON.parse(text) })),
+  }
+}
+
+async function* opened(
+  jobId: string,
+  events: readonly string[],
+  blobs: ReadonlyMap<string, string>,
+  from: number,
+  to: number,
+): AsyncGenerator<JobEvent[]> {
+  let previous = from === 0 ? genesisHash : eventIdentity(events[from - 1] as string).hash
+  for (let start = from; start < to; start += chunkSize) {
+    const chunk: JobEvent[] = []
+    for (let seq = start; seq < Math.min(to, start + chunkSize); seq += 1) {
+      const event = wholeEvent(openEvent(jobId, seq, previous, events[seq] as string), blobs)
+      previous = event.hash
+      chunk.push(event)
+    }
+    yield chunk
   }
 }
 

@@ -1,6 +1,6 @@
 import type { PreparedCommit } from './request.ts'
 import { endStatuses, type JobRow } from './store.ts'
-import { conflict, fenced, jobExists, jobNotFound, jobSettled } from './store-error.ts'
+import { conflict, fenced, jobExists, jobNotFound, jobPruned, jobSettled } from './store-error.ts'
 
 /**
  * What a commit does to the row of its job: the rules that all stores share.
@@ -10,12 +10,13 @@ import { conflict, fenced, jobExists, jobNotFound, jobSettled } from './store-er
  */
 
 /**
- * Whether the commit may be stored on top of `row`.
- * @throws AetherisError JOB_NOT_FOUND, JOB_EXISTS, LEASE_FENCED, COMMIT_CONFLICT, JOB_SETTLED
+ * Whether the commit may be stored on top of `row`, or where there is none.
+ * @throws AetherisError JOB_NOT_FOUND, JOB_PRUNED, JOB_EXISTS, LEASE_FENCED, COMMIT_CONFLICT, JOB_SETTLED
  */
-export function admit(commit: PreparedCommit, row: JobRow | undefined): void {
+export function admit(commit: PreparedCommit, row: JobRow | undefined, isPruned: boolean): void {
   const { jobId, epoch, expectedSeq, create, status, reopen } = commit
   if (row === undefined) {
+    if (isPruned) throw jobPruned(jobId)
     if (create === undefined) throw jobNotFound(jobId)
     return
   }

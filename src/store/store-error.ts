@@ -10,6 +10,16 @@ export function jobExists(jobId: string): AetherisError {
   return new AetherisError('JOB_EXISTS', `Job "${jobId}" exists already. Choose another id.`, { jobId })
 }
 
+export function jobPruned(jobId: string): AetherisError {
+  const message = `There was a job "${jobId}" once, which is deleted; its id is never used again. Choose another id.`
+  return new AetherisError('JOB_PRUNED', message, { jobId })
+}
+
+export function jobUnsettled(jobId: string, status: string): AetherisError {
+  const message = `Job "${jobId}" is ${status}; only a job that has ended is deleted.`
+  return new AetherisError('COMMAND_REFUSED', message, { jobId })
+}
+
 export function jobSettled(jobId: string, status: string): AetherisError {
   return new AetherisError('JOB_SETTLED', `Job "${jobId}" is ${status} and takes no further input.`, { jobId })
 }

@@ -12,6 +12,7 @@ import type { JobEvent, NewEvent } from '../event/event.ts'
  * S5 repeating a stored commit with the same event ids succeeds with the first answer.
  * S6 damage is reported as STORE_CORRUPT; a damaged event is never returned.
  * S7 bad arguments (ids that do not fit the grammar, unknown jobs) are refused before anything is stored.
+ * S8 the id of a pruned job is taken for ever: every write to it is answered with JOB_PRUNED.
  */
 
 export type JobStatus = 'ready' | 'running' | 'waiting' | 'paused' | 'completed' | 'failed' | 'cancelled' | 'terminated'
@@ -100,6 +101,26 @@ export interface Committed {
   hash: string
 }
 
+/** All that is stored of a job, as it was at one moment. */
+export interface JobCopy {
+  row: JobRow
+  /** To be read before the next copy is asked for. */
+  events: AsyncIterable<JobEvent[]>
+  timers: { id: string; dueAt: number }[]
+  /** Messages not yet taken, in order of arrival. */
+  inbox: InboxMessage[]
+  /** Ids of all other messages that ever came, in order of id. */
+  taken: string[]
+  /** Those that are whole, oldest first. */
+  snapshots: StoredSnapshot[]
+}
+
+/** What is left of a job that was deleted: its id, which is never used again. */
+export interface Tombstone {
+  id: string
+  prunedAt: number
+}
+
 export interface OpenReport {
   /** Grows with every opening; owner of the leases claimed in it. */
   generation: number
@@ -111,7 +132,7 @@ export interface OpenReport {
 
 /** Damage found by `verify`. */
 export interface Finding {
-  kind: 'gap' | 'hash' | 'head' | 'index' | 'commit' | 'watermark' | 'snapshot' | 'event'
+  kind: 'gap' | 'hash' | 'head' | 'index' | 'commit' | 'watermark' | 'snapshot' | 'event' | 'blob' | 'record'
   jobId?: string
   seq?: number
   message: string
@@ -154,6 +175,20 @@ export interface JobStore {
   dueTimers(now: number, limit?: number): Promise<TimerRow[]>
   /** When the earliest timer is due; undefined if there is none. */
   nextTimer(): Promise<number | undefined>
+
+  /**
+   * Everything, or one job, as it was at the moment of the first copy, whatever is written meanwhile: jobs in order of
+   * id, then what is left of pruned ones. Verified as by `read`. Where the database cannot show one moment, as IndexedDB
+   * cannot, nothing must be written meanwhile.
+   * @throws AetherisError JOB_NOT_FOUND, STORE_CORRUPT (jobId, seq)
+   */
+  copies(jobId?: string): AsyncIterable<JobCopy | Tombstone>
+  /**
+   * Deletes jobs that have ended, each as a whole, and gives the space back; their ids are never used again, nor are
+   * those of jobs that were not there. `at`: epoch milliseconds.
+   * @throws AetherisError COMMAND_REFUSED for a job that has not ended; it stays, whatever becomes of the others.
+   */
+  prune(jobIds: readonly string[], at: number): Promise<void>
 
   /**
    * Checks everything, or one job. Yields one finding per damage; nothing where all is well.

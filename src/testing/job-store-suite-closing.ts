@@ -19,6 +19,8 @@ export function closingCases(bench: Bench): void {
         bench.store.snapshot('job', 'm'),
         all(bench.store.list()),
         all(bench.store.read('job')),
+        all(bench.store.copies()),
+        bench.store.prune(['job'], 1),
         all(bench.store.verify()),
       ]
       expect(await Promise.all(calls.map(codeOf))).toEqual(calls.map(() => 'STORE_CLOSED'))

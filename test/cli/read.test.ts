@@ -188,7 +188,10 @@ describe.concurrent('verify', () => {
       code: 0,
       stdout: expect.stringMatching(/^4 jobs, \d+ events: whole\n$/),
     })
-    expect(await json('verify', 'done')).toEqual({ code: 0, value: { whole: true, jobs: 1, events: 6, findings: [] } })
+    expect(await json('verify', 'done')).toEqual({
+      code: 0,
+      value: { whole: true, jobs: 1, events: 6, findings: [], notFolded: [] },
+    })
   })
 
   test('lists what is damaged, exit 6; a damaged event is not shown', async () => {

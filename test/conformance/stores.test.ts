@@ -68,6 +68,7 @@ jobStoreSuite({
 
 jobStoreSuite({
   name: 'level, IndexedDB as browsers have it',
+  oneMoment: false,
   async factory() {
     databases += 1
     const name = `jobs-${databases}`

@@ -30,7 +30,8 @@ const refusals = [
   'SIGNAL_UNKNOWN',
   'SIGNAL_INVALID',
 ] as const
-const retried = [
+/** Of a process that is about to end, or of a store that opens again: whoever asks later is told. */
+const passing = [
   'STORE_FAILED',
   'COMMIT_UNKNOWN',
   'STORE_BUSY',
@@ -39,6 +40,10 @@ const retried = [
   'COMMIT_CONFLICT',
   'STORE_CLOSED',
 ] as const
+
+export function isPassing(error: unknown): boolean {
+  return passing.some((code) => isAetherisError(error, code))
+}
 
 /** Often less than the first takes. */
 const gapMs = 10
@@ -86,7 +91,7 @@ export class People {
         (error) => {
           if (!life.isAlive) return undefined
           isAnswered = true
-          if (retried.some((code) => isAetherisError(error, code))) return again()
+          if (isPassing(error)) return again()
           this.open -= 1
           if (!refusals.some((code) => isAetherisError(error, code))) {
             this.kernel.fail(

@@ -286,6 +286,14 @@ class LifeStore implements JobStore {
     return this.ask(() => this.inner.nextTimer())
   }
 
+  copies(jobId?: string): ReturnType<JobStore['copies']> {
+    return this.inner.copies(jobId)
+  }
+
+  prune(...args: Parameters<JobStore['prune']>): Promise<void> {
+    return this.machine.write(this.life, 'commit', () => this.inner.prune(...args))
+  }
+
   verify(jobId?: string): ReturnType<JobStore['verify']> {
     return this.inner.verify(jobId)
   }

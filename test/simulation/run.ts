@@ -7,7 +7,7 @@ import type { Case, Trouble } from './case.ts'
 import { Checker } from './check.ts'
 import { levelDisk, memoryDisk } from './disk.ts'
 import { Kernel } from './kernel.ts'
-import { People } from './people.ts'
+import { isPassing, People } from './people.ts'
 import { Machine } from './process.ts'
 import { World } from './world.ts'
 
@@ -111,10 +111,16 @@ async function ask<T>(
 ): Promise<T | undefined> {
   const { life } = machine
   if (life?.runtime === undefined) return undefined
-  let answer: { value: T } | undefined
-  void question(life.runtime).then((value) => {
-    answer = { value }
-  })
+  let answer: { value: T | undefined } | undefined
+  question(life.runtime).then(
+    (value) => {
+      answer = { value }
+    },
+    (error) => {
+      answer = { value: undefined }
+      if (life.isAlive && !isPassing(error)) kernel.fail(`a job cannot be asked: ${error.code} ${error.message}`)
+    },
+  )
   for (let turn = 0; turn < 1_000 && answer === undefined && life.isAlive; turn += 1) {
     await kernel.drain()
     if (answer === undefined) await kernel.step()

@@ -35,5 +35,7 @@ export function region(path: string, name: string): string {
 /** The pages that show parts of files, each `path#region`. */
 export const pages = [
   'README.md',
-  ...['effects', 'control', 'plans', 'models', 'mcp', 'external-agents', 'browser'].map((name) => `docs/${name}.md`),
+  ...['effects', 'control', 'plans', 'operations', 'models', 'mcp', 'external-agents', 'browser'].map(
+    (name) => `docs/${name}.md`,
+  ),
 ]

@@ -84,30 +84,63 @@ describe('a directory that is not ours is left alone', () => {
 })
 
 describe('formats', () => {
-  test('one of a newer major version is refused, from the file and from the database', async () => {
+  test('one of a newer major version, or of one that is no number, is refused, and nothing is written', async () => {
     const directory = await filled()
     const format = readFileSync(join(directory, 'FORMAT'), 'utf8')
-    writeFileSync(join(directory, 'FORMAT'), '{"aetheris":{"major":2,"minor":0}}')
-    expect(await refusal(directory)).toMatchObject({
-      code: 'STORE_FORMAT',
-      message: expect.stringContaining('format 2'),
-    })
+    for (const major of ['3', '0', '"2"', 'null']) {
+      writeFileSync(join(directory, 'FORMAT'), `{"aetheris":{"major":${major},"minor":0}}`)
+      const before = filesIn(directory)
+      expect(await refusal(directory)).toMatchObject({
+        code: 'STORE_FORMAT',
+        message: expect.stringContaining('knows the formats 1 to 2'),
+      })
+      expect(filesIn(directory)).toEqual(before)
+    }
     writeFileSync(join(directory, 'FORMAT'), format)
     const level = new ClassicLevel(join(directory, 'db'))
-    await level.put('m!format', seal('m!format', '{"major":2,"minor":0}'))
+    await level.put('m!format', seal('m!format', '{"major":3,"minor":0}'))
     await level.close()
     expect(await refusal(directory)).toMatchObject({
       code: 'STORE_FORMAT',
-      message: expect.stringContaining('format 2'),
+      message: expect.stringContaining('format 3'),
     })
   })
 
   test('a newer minor version is fine', async () => {
     const directory = await filled()
-    writeFileSync(join(directory, 'FORMAT'), '{"aetheris":{"major":1,"minor":7}}')
+    writeFileSync(join(directory, 'FORMAT'), '{"aetheris":{"major":2,"minor":7}}')
     await (await reopened(directory)).close()
+    expect(readFileSync(join(directory, 'FORMAT'), 'utf8')).toContain('"minor":7')
+  })
+
+  test.each([
+    ['as it was written', true],
+    ['where the upgrade was cut off before the file', false],
+  ])('an older version is brought up to this one, %s', async (_case, alsoInside) => {
+    const directory = await filled()
+    writeFileSync(join(directory, 'FORMAT'), '{"aetheris":{"major":1,"minor":0}}')
+    if (alsoInside) {
+      const level = new ClassicLevel(join(directory, 'db'))
+      await level.put('m!format', seal('m!format', '{"major":1,"minor":0}'))
+      await level.close()
+    }
+    const store = await reopened(directory)
+    expect((await all(store.read('job-0'))).flat()).not.toEqual([])
+    expect(await all(store.verify())).toEqual([])
+    await store.close()
+    expect(readFileSync(join(directory, 'FORMAT'), 'utf8')).toContain('"major":2')
+    const level = new ClassicLevel(join(directory, 'db'))
+    expect(await level.get('m!format')).toContain('"major":2')
+    await level.close()
   })
 })
+
+/** Every file with its content, but for LOCK: reading that would drop LevelDB's lock. */
+function filesIn(directory: string): [string, string][] {
+  const names = readdirSync(directory, { recursive: true, encoding: 'utf8' }).filter((name) => !name.endsWith('LOCK'))
+  const files = names.filter((name) => statSync(join(directory, name)).isFile())
+  return files.map((name) => [name, readFileSync(join(directory, name), 'base64')])
+}
 
 describe('lost data is noticed', () => {
   const damages: Record<string, (directory: string) => void> = {
