@@ -86,8 +86,12 @@ describe('a model that plans', () => {
       })
     })
 
-  test('is adopted or refused, whatever it answers', async () => {
-    await check(holds(llmPlanner({ model: modelAt(server.url), maxRounds: 2 })), 300)
+  // In parts, so that each has its time on a machine that is busy with others.
+  test.each([1, 2, 3])('is adopted or refused, whatever it answers: part %i', async () => {
+    await check(holds(llmPlanner({ model: modelAt(server.url), maxRounds: 2 })), 100)
+  })
+
+  test('is adopted and refused often enough', () => {
     expect(counts.adopted).toBeGreaterThan(30)
     expect(counts.refused).toBeGreaterThan(30)
   })
