@@ -27,13 +27,30 @@ export async function* verifyOne(view: View, jobId: string): AsyncGenerator<Find
 
 export async function* verifyAll(view: View, witnessed: CommitHead | undefined): AsyncGenerator<Finding> {
   const verification = new Verification(view)
-  yield* verifyRecords(view)
+  yield* caught('record', undefined, () => verifyRecords(view))
   yield* caught('commit', undefined, () => verifyCommits(verification, witnessed))
-  for await (const jobId of jobIds(verification)) {
-    verification.checked.add(jobId)
-    yield* caught('head', jobId, () => verifyTraced(verification, jobId))
-  }
+  // A range that cannot be read to its end does not keep the others from being looked at.
+  for (const prefix of ofJobs) yield* caught('record', undefined, () => verifyJobsUnder(verification, prefix))
+  for (const jobId of verification.last.keys()) yield* verifyOnce(verification, jobId)
   yield* caught('index', undefined, () => verifyDueTimes(verification))
+}
+
+/** The jobs of which there is a trace under a prefix. */
+async function* verifyJobsUnder(verification: Verification, prefix: string): AsyncGenerator<Finding> {
+  // Jumps from job to job, however many keys one has.
+  for (let { gte, lt } = under(prefix); ; ) {
+    const [key] = await collect(verification.view.keys({ gte, lt, limit: 1 }))
+    if (key === undefined) return
+    const jobId = keyParts(key)[0] as string
+    yield* verifyOnce(verification, jobId)
+    gte = `${prefix}!${jobId}"`
+  }
+}
+
+async function* verifyOnce(verification: Verification, jobId: string): AsyncGenerator<Finding> {
+  if (verification.checked.has(jobId)) return
+  verification.checked.add(jobId)
+  yield* caught('head', jobId, () => verifyTraced(verification, jobId))
 }
 
 /** A key that is damaged may name a job that never was. */
@@ -83,21 +100,6 @@ async function* verifyCommits(verification: Verification, witnessed: CommitHead 
   })
   // Only now: a chain that is broken says nothing about what came last.
   verification.last = last
-}
-
-/** Of every job of which there is a trace. */
-async function* jobIds({ view, last, checked }: Verification): AsyncGenerator<string> {
-  for (const prefix of ofJobs) {
-    // Jumps from job to job, however many keys one has.
-    for (let { gte, lt } = under(prefix); ; ) {
-      const [key] = await collect(view.keys({ gte, lt, limit: 1 }))
-      if (key === undefined) break
-      const jobId = keyParts(key)[0] as string
-      if (!checked.has(jobId)) yield jobId
-      gte = `${prefix}!${jobId}"`
-    }
-  }
-  for (const jobId of last.keys()) if (!checked.has(jobId)) yield jobId
 }
 
 /** The timers of all jobs in order of time, seen from that side. */
