@@ -22,29 +22,56 @@ export const jsonLimits: JsonLimits = { depthMax: 64, valuesMax: 200_000, bytesM
  * @throws AetherisError `code` (default OUTPUT_INVALID) with the path of the offending value; LIMIT_EXCEEDED.
  */
 export function toJson(value: unknown, what: string, code: ErrorCode = 'OUTPUT_INVALID', limits = jsonLimits): Json {
-  const walk = new Walk(what, code, limits)
+  const walk = new Walk(what, code, limits, false)
   return walk.copy(value === undefined ? null : value)
+}
+
+/** Like {@link toJson}, but freezes the value where it is: for what others hold on to. */
+export function freezeJson(value: unknown, what: string, code: ErrorCode = 'OUTPUT_INVALID'): void {
+  new Walk(what, code, jsonLimits, true).copy(value === undefined ? null : value)
+}
+
+/** Whether a value was found to be plain JSON before, and is frozen since. */
+export function isKnownJson(value: object): boolean {
+  return extents.has(value)
+}
+
+/**
+ * How much is in a value that was found to be plain JSON. It is frozen, so it need not be looked at again: what a
+ * machine keeps differs little from step to step, and most of it came from events.
+ */
+const extents = new WeakMap<object, Extent>()
+
+interface Extent {
+  values: number
+  bytes: number
+  depth: number
 }
 
 class Walk {
   private values = 0
   private bytes = 0
+  /** Levels of the deepest value so far, within the container that is being walked. */
+  private deepest = 0
+  /** Whether the value that is being walked is as JSON gives it back. */
+  private isExact = true
   /** Where the walk is: one list for all of it, as a copy for every value would be most of its cost. */
   private readonly path: (string | number)[] = []
   private readonly open = new Set<object>()
   private readonly what: string
   private readonly code: ErrorCode
   private readonly limits: JsonLimits
+  private readonly inPlace: boolean
 
-  constructor(what: string, code: ErrorCode, limits: JsonLimits) {
+  constructor(what: string, code: ErrorCode, limits: JsonLimits, inPlace: boolean) {
     this.what = what
     this.code = code
     this.limits = limits
+    this.inPlace = inPlace
   }
 
   copy(value: unknown): Json {
-    this.values += 1
-    if (this.values > this.limits.valuesMax) this.tooLarge(`more than ${this.limits.valuesMax} values`)
+    this.add(1, 0)
     switch (typeof value) {
       case 'boolean':
         return value
@@ -52,7 +79,7 @@ class Walk {
         return this.text(value)
       case 'number':
         if (!Number.isFinite(value)) this.refuse(`${value} is no JSON number`)
-        return value === 0 ? 0 : value // -0 becomes 0
+        return Object.is(value, -0) ? this.inexact(0) : value
       case 'object':
         return value === null ? null : this.container(value)
       default:
@@ -61,19 +88,52 @@ class Walk {
   }
 
   private text(value: string): string {
-    this.bytes += value.length
-    if (this.bytes > this.limits.bytesMax) this.tooLarge(`more than ${this.limits.bytesMax} characters`)
+    this.add(0, value.length)
     if (!value.isWellFormed()) this.refuse('the text holds a lone surrogate')
     return value
   }
 
+  private add(values: number, bytes: number): void {
+    this.values += values
+    this.bytes += bytes
+    if (this.values > this.limits.valuesMax) this.tooLarge(`more than ${this.limits.valuesMax} values`)
+    if (this.bytes > this.limits.bytesMax) this.tooLarge(`more than ${this.limits.bytesMax} characters`)
+  }
+
+  private reach(depth: number): void {
+    if (depth > this.limits.depthMax) this.tooLarge(`deeper than ${this.limits.depthMax} levels`)
+    this.deepest = Math.max(this.deepest, depth)
+  }
+
   private container(value: object): Json {
-    if (this.path.length >= this.limits.depthMax) this.tooLarge(`deeper than ${this.limits.depthMax} levels`)
+    const known = extents.get(value)
+    if (known === undefined) return this.unknown(value)
+    this.add(known.values, known.bytes)
+    this.reach(this.path.length + known.depth)
+    return value as Json
+  }
+
+  private unknown(value: object): Json {
+    const { values, bytes, deepest, isExact, path } = this
+    const level = path.length + 1
+    this.reach(level)
     if (this.open.has(value)) this.refuse('the value contains itself')
     this.open.add(value)
+    this.deepest = level
+    this.isExact = true
     const copy = this.read(value)
     this.open.delete(value)
-    return Object.freeze(copy) as Json
+    const kept = Object.freeze(this.inPlace ? value : copy)
+    // A copy is what JSON gives back in any case.
+    if (this.isExact || !this.inPlace)
+      extents.set(kept, {
+        values: this.values - values,
+        bytes: this.bytes - bytes,
+        depth: this.deepest - path.length,
+      })
+    this.deepest = Math.max(this.deepest, deepest)
+    this.isExact &&= isExact
+    return kept as Json
   }
 
   /** A proxy can throw whatever it likes where it is looked at. */
@@ -117,14 +177,22 @@ class Walk {
   private member(copy: JsonObject, value: object, key: string): void {
     if (key === '__proto__') this.refuse('the key __proto__ is not allowed')
     const own = Object.getOwnPropertyDescriptor(value, key)
-    if (own === undefined || !own.enumerable) return
-    if ('value' in own && own.value === undefined) return
+    if (own === undefined || !own.enumerable || ('value' in own && own.value === undefined)) {
+      this.inexact(undefined)
+      return
+    }
     copy[this.text(key)] = this.property(own)
   }
 
   private property(own: PropertyDescriptor): Json {
     if (!('value' in own)) this.refuse('a getter is not plain data')
     return this.copy(own.value)
+  }
+
+  /** What is left out or changed in a copy is still in the value itself. */
+  private inexact<T>(instead: T): T {
+    this.isExact = false
+    return instead
   }
 
   private refuse(why: string): never {

@@ -1,7 +1,7 @@
 import type { AnyActorRef } from 'xstate'
 import { inertLogicOf } from '../../machines/inert.ts'
 import { AetherisError, isAetherisError, toErrorData } from '../base/error.ts'
-import { deepFreeze, toJson } from '../base/json.ts'
+import { freezeJson, isKnownJson, toJson } from '../base/json.ts'
 
 /**
  * What a hand-written machine keeps: the contexts of its actors and the inputs of its calls. All of it has to be JSON,
@@ -10,9 +10,6 @@ import { deepFreeze, toJson } from '../base/json.ts'
 
 type Children = Readonly<Record<string, AnyActorRef>>
 type Snapshot = { context?: unknown; input?: unknown; children?: Children }
-
-/** Values that were found to be JSON without actors, and are frozen since. */
-const known = new WeakSet<object>()
 
 /** MACHINE_UNSUPPORTED or LIMIT_EXCEEDED, naming what cannot be kept and where; undefined where all is well. */
 export function findUnkept(actor: AnyActorRef, name: string): AetherisError | undefined {
@@ -35,7 +32,7 @@ function checkKept(actor: AnyActorRef, name: string): void {
 /** What an actor has in its context, with a note in place of each actor: nobody outside may send to those. */
 export function contextOf(actor: AnyActorRef): unknown {
   const { context } = actor.getSnapshot() as Snapshot
-  return isObject(context) && known.has(context) ? context : replaceActors(context, noteOf)
+  return replaceActors(context, noteOf)
 }
 
 /** A persisted snapshot with its errors as JSON: a child machine that failed stays where its parent caught its error. */
@@ -58,7 +55,6 @@ interface Persisted {
 }
 
 function check(value: unknown, what: string, children: Children): void {
-  if (isObject(value) && known.has(value)) return
   const plain = replaceActors(value, (actor) => {
     if (children[actor.id] === actor) return noteOf(actor)
     throw new AetherisError(
@@ -66,9 +62,9 @@ function check(value: unknown, what: string, children: Children): void {
       `${what} holds the actor "${actor.id}", which is no child of it, or was stopped. Only running children of its own are found again after a restart: take it out, and use sendParent or a systemId for others.`,
     )
   })
-  toJson(plain, what, 'MACHINE_UNSUPPORTED')
   // Whoever changes it in place from now on is stopped: no event would tell of that, and jobs may share it.
-  if (isObject(value) && plain === value) known.add(deepFreeze(value))
+  if (plain === value) freezeJson(value, what, 'MACHINE_UNSUPPORTED')
+  else toJson(plain, what, 'MACHINE_UNSUPPORTED')
 }
 
 /** The form in which XState keeps an actor in a snapshot. */
@@ -77,17 +73,14 @@ function noteOf({ id }: AnyActorRef): unknown {
 }
 
 /** The value itself, or a copy where it holds actors. `open` are the values around it. */
-function replaceActors(
-  value: unknown,
-  replace: (actor: AnyActorRef) => unknown,
-  open: ReadonlySet<object> = new Set(),
-): unknown {
-  if (!isObject(value) || open.has(value)) return value
+function replaceActors(value: unknown, replace: (actor: AnyActorRef) => unknown, open = new Set<object>()): unknown {
+  if (!isObject(value) || isKnownJson(value) || open.has(value)) return value
   if (isActor(value)) return replace(value)
-  const within = new Set(open).add(value)
+  open.add(value)
   const changed = Object.entries(value)
-    .map(([key, part]) => [key, replaceActors(part, replace, within)] as const)
+    .map(([key, part]) => [key, replaceActors(part, replace, open)] as const)
     .filter(([key, part]) => part !== value[key])
+  open.delete(value)
   if (changed.length === 0) return value
   return Object.assign(Array.isArray(value) ? [...value] : { ...value }, Object.fromEntries(changed))
 }
