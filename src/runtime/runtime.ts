@@ -16,7 +16,7 @@ import { type Channel, Channels } from './channel.ts'
 import { decide, fitting, isAbout } from './commands.ts'
 import { type Inspect, Inspection } from './inspection.ts'
 import { type HandleHost, JobHandle, type SendOptions } from './job-handle.ts'
-import { untilKnown } from './patience.ts'
+import { untilAnswered, untilKnown } from './patience.ts'
 import { performActions } from './perform.ts'
 import { loadExecution } from './recovery.ts'
 import { Roster } from './roster.ts'
@@ -110,9 +110,11 @@ export class Runtime implements HandleHost {
         committed: (runner, events) => this.published(runner, events),
         progressed: (jobId, effect, progress) => this.channels.get(jobId)?.progress(effect, progress),
         emitted: (jobId, piece) => this.channels.get(jobId)?.emit(piece),
+        // A job does not fail since the disk was full when it started another one.
         spawn: async (agent, input, { id, source }, parent) => {
           const options = { id, ...(source === undefined ? {} : { source }) }
-          return (await this.start(agent, input as never, options, parent)).id
+          const start = () => this.start(agent, input as never, options, parent)
+          return (await this.patiently(start, (error) => this.problem(parent.jobId, error))).id
         },
         stuck: (jobId, error) => this.stuck(jobId, error),
         problem: (jobId, error) => this.problem(jobId, error),
@@ -339,6 +341,10 @@ export class Runtime implements HandleHost {
   }
 
   /** Where it cannot be told whether a write took effect, it is found out: somebody has to act on it. */
+  private patiently<T>(ask: () => Promise<T>, onWait: (error: unknown) => void): Promise<T> {
+    return untilAnswered(this.clock, () => this.closed, ask, onWait)
+  }
+
   private write<T>(write: (store: JobStore) => Promise<T>): Promise<T> {
     return untilKnown(
       this.clock,

@@ -42,7 +42,8 @@ async function run<A extends AnyAgent>(
     const job = (await runtime.spawn(it as AnyAgent, 'x')) as JobHandle
     await job.waitFor(
       ({ status, pending }) =>
-        status !== 'active' || (pending.length > 0 && pending.every(({ kind }) => kind === 'wait')),
+        status !== 'active' ||
+        (pending.length > 0 && pending.every(({ kind, status }) => kind === 'wait' || status === 'approving')),
     )
     await look(job)
     expect((await replay(it, job.events())).divergence).toBeUndefined()

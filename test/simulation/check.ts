@@ -255,6 +255,8 @@ export class Checker {
       case 'node.cancelled':
         return settled(job, data.effect, data.attempt, {})
       case 'node.retried':
+        if (passing.has(data.error.code ?? '')) return `counts what the store said as an attempt: ${data.error.code}`
+        return settled(job, data.effect, data.attempt, { mayRepeat: true })
       case 'plan.rejected':
         return settled(job, data.effect, data.attempt, { mayRepeat: true })
       case 'node.outcome_unknown':
@@ -320,6 +322,7 @@ export class Checker {
     job: JobModel,
     { effect, attempt, error }: { effect: string; attempt: number; error: ErrorData },
   ): string | undefined {
+    if (passing.has(error.code ?? '')) return `fails for what the store said: ${error.code}`
     const model = job.effects.get(effect)
     const call = this.callOf(jobId, effect, attempt)
     const isOpen = model?.class === 'once' && !model.isTold && call !== undefined && !call.hasFailed
