@@ -140,8 +140,10 @@ export class Machine {
       (error) => {
         if (!life.isAlive) return
         this.kernel.log(`life ${life.number} cannot open: ${error.message}`)
-        // The disk refuses a write; whoever started the process starts it again.
-        if (error.code === 'STORE_IO') return this.kill(false, life)
+        // The disk refuses a write; whoever started the process starts it again. A zombie finds its store closed where its
+        // successor has died meanwhile: two processes share one store in memory.
+        if (error.code === 'STORE_IO' || (life !== this.life && error.code === 'STORE_CLOSED'))
+          return this.kill(false, life)
         this.kernel.fail(`cannot open: ${error.code} ${error.message}`)
       },
     )
