@@ -43,6 +43,7 @@ export default defineConfig(({ mode }) => {
       // Forks rather than threads: tests open LevelDB, a native addon, and kill and start processes.
       pool: 'forks',
       globals: false,
+      setupFiles: 'test/support/seeded.ts',
       env: isThorough ? { AETHERIS_THOROUGH: '1' } : {},
       projects: projects.map((test) => ({ extends: true, test: { ...test, testTimeout, hookTimeout: testTimeout } })),
     },

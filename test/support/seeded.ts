@@ -1,0 +1,5 @@
+import { seedProperties } from './property.ts'
+
+/** Before each file of tests. */
+
+seedProperties()
