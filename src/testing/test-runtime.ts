@@ -86,6 +86,7 @@ export class TestRuntime {
   /**
    * Resolves when nothing moves any more without a signal, a timer or a tool that never returns: either the runtime
    * is idle, or nothing was committed for `patience` turns of the event loop (default 50) while tools were under way.
+   * A store on a disk takes longer than that to answer: give it `Number.POSITIVE_INFINITY` where every tool returns.
    */
   async settle(patience = 50): Promise<void> {
     let seen = this.runtime.commits

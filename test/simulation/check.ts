@@ -29,6 +29,8 @@ interface EffectModel {
 
 interface JobModel {
   facts: Fact[]
+  /** Number of commits that were seen to be stored. */
+  writes: number
   /** Number of events that were acknowledged. */
   acked: number
   epoch: number
@@ -75,7 +77,7 @@ export class Checker {
     const known = this.jobs.get(id)
     if (known !== undefined) return known
     const model: JobModel = {
-      ...{ facts: [], acked: 0, epoch: 1, isEnded: false, isPaused: false, effects: new Map() },
+      ...{ facts: [], writes: 0, acked: 0, epoch: 1, isEnded: false, isPaused: false, effects: new Map() },
       ...{
         signals: [],
         asked: new Map(),
@@ -96,6 +98,7 @@ export class Checker {
   /** A commit is in the store. */
   async stored({ lease, expectedSeq, events }: Commit, store: JobStore): Promise<void> {
     const job = this.job(lease.jobId)
+    job.writes += 1
     if (expectedSeq > job.facts.length) await this.catchUp(lease.jobId, store)
     // What is there already was taken when its epoch was the one that counts, and may be said again.
     const isNew = expectedSeq + events.length > job.facts.length
@@ -151,11 +154,19 @@ export class Checker {
         continue
       }
       if (row.epoch < job.epoch) this.kernel.fail(`${id}: its epoch went back from ${job.epoch} to ${row.epoch}`)
-      const facts: JobEvent[] = []
-      for await (const chunk of store.read(id)) facts.push(...chunk)
-      this.rebuild(id, facts, job)
+      this.rebuild(id, await this.historyOf(id, store), job)
     }
     for (const id of this.jobs.keys()) await this.isListed(id, store)
+  }
+
+  /** All that is stored, read again where a zombie writes meanwhile. */
+  private async historyOf(jobId: string, store: JobStore): Promise<JobEvent[]> {
+    for (;;) {
+      const { writes } = this.job(jobId)
+      const facts: JobEvent[] = []
+      for await (const chunk of store.read(jobId)) facts.push(...chunk)
+      if (this.job(jobId).writes === writes) return facts
+    }
   }
 
   /** Whoever begins anew goes on with the jobs that are listed. */
@@ -240,6 +251,8 @@ export class Checker {
         return planned(job, data.graph)
       case 'job.paused':
       case 'job.resumed':
+      // Who ends a job that is paused wants it undone.
+      case 'job.cancel_requested':
         job.isPaused = type === 'job.paused'
         return undefined
       case 'node.started':

@@ -225,7 +225,7 @@ describe('a restored job does nothing until somebody resumes it: what it did aft
     const directory = join(await newDirectory(), 'data')
     expect((await restore(file, directory)).paused).toEqual(['order'])
     const to = await testRuntime({ agents: [shopAgent], store: levelStore(directory) })
-    await to.settle(100_000)
+    await to.settle(Number.POSITIVE_INFINITY)
     return to
   }
 
@@ -259,7 +259,7 @@ describe('a restored job does nothing until somebody resumes it: what it did aft
     const job = await restored.job('order')
     expect(job.getSnapshot().isPaused).toBe(true)
     await job.resume()
-    await restored.settle(100_000)
+    await restored.settle(Number.POSITIVE_INFINITY)
     expect(job.getSnapshot().pending).toMatchObject([{ effect: 'ship', status: 'unknown' }])
     expect(calls).toHaveLength(1)
     await expectWhole(restored.store)
@@ -282,7 +282,7 @@ describe('a restored job does nothing until somebody resumes it: what it did aft
     const again = await testRuntime({ agents: [shopAgent], store: levelStore(directory) })
     const job = await again.job('order')
     await job.signal(go, 1)
-    await again.settle(100_000)
+    await again.settle(Number.POSITIVE_INFINITY)
     expect(calls).toHaveLength(1)
     await job.resume()
     await job.result()

@@ -54,7 +54,7 @@ beforeAll(async () => {
   for (const id of ['w0', 'w1', 'w2'])
     await (await runtime.spawn(waiter, null, { id })).signal(go, 1, { id: `m-${id}` })
   await (await runtime.spawn(parent, null, { id: 'p' })).result()
-  await runtime.settle(100_000)
+  await runtime.settle(Number.POSITIVE_INFINITY)
   await (await runtime.spawn(child, null, { id: 'gone' })).result()
   await runtime.store.prune(['gone'], 7)
   for await (const copy of runtime.store.copies())
@@ -128,7 +128,7 @@ describe('of one damage, repair keeps the rest and says what is lost', () => {
     expect(report.doubts).toEqual([])
 
     const runtime = await testRuntime({ agents, store: levelStore(directory) })
-    await runtime.settle(100_000)
+    await runtime.settle(Number.POSITIVE_INFINITY)
     const job = await runtime.job('w1')
     expect(job.getSnapshot()).toMatchObject({ isPaused: true })
     // The message that was lost with its event counts when it is sent again.
@@ -149,7 +149,7 @@ describe('of one damage, repair keeps the rest and says what is lost', () => {
       seen.add(kept)
       if (kept === 0) continue
       const runtime = await testRuntime({ agents, store: levelStore(directory) })
-      await runtime.settle(100_000)
+      await runtime.settle(Number.POSITIVE_INFINITY)
       const job = await runtime.job('w1')
       for (const id of ['one', 'two']) await job.signal(go, 1, { id })
       await job.resume()
@@ -219,7 +219,7 @@ describe('of one damage, repair keeps the rest and says what is lost', () => {
     const { report, directory } = await repaired(from)
     expect(report.damaged).toMatchObject([{ jobId: 'p' }])
     const runtime = await testRuntime({ agents, store: levelStore(directory) })
-    await runtime.settle(100_000)
+    await runtime.settle(Number.POSITIVE_INFINITY)
     const job = await runtime.job('p')
     await job.resume()
     expect(await job.result()).toBe('worked')
