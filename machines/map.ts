@@ -100,10 +100,15 @@ export const mapMachine = setup({
   }),
 })
 
-function failureOf(context: MapContext, index: number, error: EndedError): Partial<MapContext> {
-  if (error.ended === 'unknown' && context.undoable) return { order: [...context.order, index] }
-  if (error.ended !== undefined || context.halted !== undefined) return {}
+function failureOf(
+  context: MapContext,
+  index: number,
+  { ended, isUncertain, ...error }: EndedError,
+): Partial<MapContext> {
+  const mayHaveHappened = ended === 'unknown' || isUncertain === true
+  const order = context.undoable && mayHaveHappened ? [...context.order, index] : context.order
+  if (ended !== undefined || context.halted !== undefined) return { order }
   const data = toErrorData(error)
-  if (!context.collect) return { halted: 'failed', error: data }
-  return { results: context.results.with(index, { status: 'failed', error: { ...data } }) }
+  if (!context.collect) return { order, halted: 'failed', error: data }
+  return { order, results: context.results.with(index, { status: 'failed', error: { ...data } }) }
 }

@@ -27,5 +27,11 @@ export interface Halt {
   why: Stopped
 }
 
-/** The error of a call that has not failed: it was called off, or nobody knows. */
-export type EndedError = ErrorData & { ended?: 'cancelled' | 'unknown' }
+/**
+ * How a call ended that has no result. `ended`: it has not failed, but was called off, or nobody knows. `isUncertain`: it
+ * has failed, and may have taken effect all the same.
+ */
+export interface EndedError extends ErrorData {
+  ended?: 'cancelled' | 'unknown'
+  isUncertain?: true
+}

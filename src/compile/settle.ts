@@ -36,8 +36,9 @@ export function resultOf(node: Node, event: unknown, scope: Scope): Settled {
   }
 }
 
-function failed(error: EndedError): NodeResult {
-  return error.ended === undefined ? { status: 'failed', error: toErrorData(error) } : { status: error.ended }
+function failed({ ended, isUncertain, ...error }: EndedError): NodeResult {
+  if (ended !== undefined) return { status: ended }
+  return { status: 'failed', error: toErrorData(error), ...(isUncertain && { isUncertain }) }
 }
 
 function partResult({ output, stopped, error }: Pick<PartOutcome, 'output' | 'stopped' | 'error'>): NodeResult {
@@ -71,12 +72,24 @@ export function compensationsOf(graph: Body, context: PlanContext, scope: Scope)
       const node = nodes.get(id)
       if (parts !== undefined) return prefixed(node, parts)
       const result = context.nodes[id]
-      const isDone = result?.status === 'completed' || result?.status === 'unknown'
-      if (!isDone || node === undefined || node.kind === 'map' || !('compensate' in node) || !node.compensate) return []
+      if (
+        result === undefined ||
+        !mayHaveHappened(result) ||
+        node === undefined ||
+        node.kind === 'map' ||
+        !('compensate' in node) ||
+        !node.compensate
+      )
+        return []
       const undoing = result.status === 'completed' ? result.output : undefined
       const input = resolve(node.compensate.input, { ...scope, undoing }) ?? null
       return [{ id, tool: node.compensate.tool, input }]
     })
+}
+
+function mayHaveHappened(result: NodeResult): boolean {
+  if (result.status === 'failed') return result.isUncertain === true
+  return result.status === 'completed' || result.status === 'unknown'
 }
 
 /** What a loop has left is named by its iteration already; the loop's own name goes before. */

@@ -4,7 +4,8 @@ import type { Json } from '../base/json.ts'
 /** How a node of a plan ended. Only a completed one has an output. */
 export type NodeResult =
   | { status: 'completed'; output: Json }
-  | { status: 'failed'; error: ErrorData }
+  /** `isUncertain`: it may have taken effect all the same. */
+  | { status: 'failed'; error: ErrorData; isUncertain?: true }
   | { status: 'skipped' }
   | { status: 'timedOut' }
   /** The job was ending, so it was not begun, or was called off. */

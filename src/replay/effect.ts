@@ -1,5 +1,5 @@
 import type { InertLogic, RequestKind } from '../../machines/inert.ts'
-import type { Issue } from '../base/error.ts'
+import type { ErrorData, Issue } from '../base/error.ts'
 import type { Json } from '../base/json.ts'
 import type { CallRequest, SpawnRequest } from '../compile/hydrate.ts'
 import type { ApprovalPolicy } from '../event/approval.ts'
@@ -52,7 +52,7 @@ export interface Effect {
   isHalted?: boolean
   /** Declared when it was started. */
   class?: EffectClass
-  /** An idempotent call, an attempt of which may have taken effect without a word of it. */
+  /** An attempt of the call may have taken effect without a word of it. */
   isUncertain?: boolean
   /** The tool can be asked how a call ended. */
   reconciles?: boolean
@@ -138,6 +138,15 @@ export function isEngaged({ status }: Effect): boolean {
 export function mayHaveHappened({ kind, status, class: effectClass, isUncertain = false }: Effect): boolean {
   if (kind !== 'call' || effectClass === 'read') return false
   return isUncertain || status === 'started' || status === 'interrupted'
+}
+
+/** What an attempt can end with that has done what it was to do: it was too slow, or what it returned is of no use. */
+const openErrors: ReadonlySet<string | undefined> = new Set(['TOOL_TIMEOUT', 'OUTPUT_INVALID', 'LIMIT_EXCEEDED'])
+
+/** Whether a call, an attempt of which has failed with `error`, may have taken effect all the same. */
+export function isUncertainAfter({ kind, class: effectClass, isUncertain = false }: Effect, error: ErrorData): boolean {
+  if (kind !== 'call' || effectClass === 'read') return false
+  return isUncertain || openErrors.has(error.code) || error.name === 'OutcomeUnknownError'
 }
 
 const performed: ReadonlySet<EffectKind> = new Set<EffectKind>(['call', 'promise', 'spawn', 'plan'])

@@ -1,4 +1,4 @@
-import type { Effect, Timer } from './effect.ts'
+import { type Effect, mayHaveHappened, type Timer } from './effect.ts'
 import type { FoldState } from './state.ts'
 
 /** What it means that a timer was due. */
@@ -35,7 +35,7 @@ function passDeadline(state: FoldState, effect: Effect, at: number): void {
     return state.announce({ type: 'node.outcome_unknown', data: { effect: id, attempt, reason: 'timeout' } })
   }
   state.orphans.add(effect)
-  state.pending.change(id, at, { status: 'answered' })
+  state.pending.change(id, at, { status: 'answered', isUncertain: mayHaveHappened(effect) })
   const { deadlineMs } = input as { deadlineMs?: number }
   const message = `The node took longer than ${deadlineMs} ms with all its attempts.`
   const error = { name: 'AetherisError', code: 'TOOL_TIMEOUT', message }

@@ -3,7 +3,7 @@ import { assert } from '../base/error.ts'
 import { JobActor, plannerPath } from '../compile/actor.ts'
 import type { EventData, NewEvent } from '../event/event.ts'
 import type { TaskGraph } from '../graph/graph.ts'
-import type { Effect } from './effect.ts'
+import { type Effect, isUncertainAfter } from './effect.ts'
 import { fire } from './fire.ts'
 import { type Kept, keptAfter, keptForRevision, remaining, sameIn } from './rerun.ts'
 import type { FoldState } from './state.ts'
@@ -29,7 +29,7 @@ export function applyInput(state: FoldState, event: NewEvent): boolean {
       complete(state, event.data)
       return true
     case 'node.failed':
-      state.settle(event.data.effect, { type: 'aetheris.error', error: event.data.error })
+      fail(state, event.data)
       return true
     case 'node.cancelled':
       cancelEffect(state, event.data.effect)
@@ -151,6 +151,12 @@ function complete(state: FoldState, { effect, output }: EventData<'node.complete
   const isWait = state.pending.effects.get(effect)?.kind === 'wait'
   if (isWait) state.signals.taken(effect)
   state.settle(effect, { type: 'aetheris.done', output: isWait ? { payload: output } : output })
+}
+
+function fail(state: FoldState, { effect: id, error }: EventData<'node.failed'>): void {
+  const effect = state.pending.effects.get(id) as Effect
+  const isUncertain = effect.status === 'answered' ? effect.isUncertain === true : isUncertainAfter(effect, error)
+  state.settle(id, { type: 'aetheris.error', error: isUncertain ? { ...error, isUncertain } : error })
 }
 
 function cancelEffect(state: FoldState, id: string): void {

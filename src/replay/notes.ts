@@ -1,5 +1,5 @@
 import type { EventData, NewEvent } from '../event/event.ts'
-import type { Effect } from './effect.ts'
+import { type Effect, isUncertainAfter } from './effect.ts'
 import type { FoldState } from './state.ts'
 
 /**
@@ -80,9 +80,9 @@ function rejected(
 
 function retried({ effect: id, error, delayMs }: EventData<'node.retried'>, at: number, state: FoldState): void {
   const { pending } = state
-  const { failures, class: effectClass, isUncertain = false } = pending.effects.get(id) as Effect
-  const isOpen = effectClass === 'idempotent' && (error.code === 'TOOL_TIMEOUT' || error.name === 'OutcomeUnknownError')
-  pending.change(id, at, { status: 'backoff', failures: failures + 1, isUncertain: isUncertain || isOpen })
+  const effect = pending.effects.get(id) as Effect
+  const isUncertain = isUncertainAfter(effect, error)
+  pending.change(id, at, { status: 'backoff', failures: effect.failures + 1, isUncertain })
   state.arm(id, 'retry', at + delayMs)
 }
 
@@ -92,7 +92,7 @@ function answered(event: Extract<NewEvent, { type: 'node.reconciled' | 'node.res
   const { effect, attempt, output, error } = event.data
   const answer = event.type === 'node.reconciled' ? event.data.answer : event.data.as
   if (answer === 'unknown') return pending.change(effect, event.at, { isReconciled: true })
-  pending.change(effect, event.at, { status: 'answered', cause: seq })
+  pending.change(effect, event.at, { status: 'answered', isUncertain: false, cause: seq })
   if (answer === 'completed')
     state.announce({ type: 'node.completed', data: { effect, attempt, output: output ?? null } })
   else if (answer === 'failed') {

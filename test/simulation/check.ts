@@ -23,6 +23,8 @@ interface EffectModel {
   mayRepeat: boolean
   /** Somebody, or the tool, has said how the last attempt ended, and what it gave. */
   isTold: boolean
+  /** An attempt may have done what it was to do without a word of it. */
+  isOpen: boolean
   said: Json | undefined
   submitted: boolean
 }
@@ -259,6 +261,8 @@ export class Checker {
         return this.begun(job, seq, data.effect, data.class)
       case 'node.attempted':
         return attempted(job, data)
+      case 'job.recovered':
+        return interrupted(job)
       case 'node.submitted':
         return change(job, data.effect, { submitted: true })
       case 'node.completed':
@@ -269,6 +273,7 @@ export class Checker {
         return settled(job, data.effect, data.attempt, {})
       case 'node.retried':
         if (passing.has(data.error.code ?? '')) return `counts what the store said as an attempt: ${data.error.code}`
+        mayHaveTakenEffect(job, data.effect, data.error)
         return settled(job, data.effect, data.attempt, { mayRepeat: true })
       case 'plan.rejected':
         return settled(job, data.effect, data.attempt, { mayRepeat: true })
@@ -310,7 +315,7 @@ export class Checker {
     const approval = job.approvals.get(effect)
     if (approval !== undefined && approval !== 'approved') return `was started while its approval was ${approval}`
     const model = { class: effectClass, begun: seq, attempt: 1, settled: false, mayRepeat: false, submitted: false }
-    job.effects.set(effect, { ...model, isTold: false, said: undefined })
+    job.effects.set(effect, { ...model, isTold: false, isOpen: false, said: undefined })
     return undefined
   }
 
@@ -340,6 +345,8 @@ export class Checker {
     const call = this.callOf(jobId, effect, attempt)
     const isOpen = model?.class === 'once' && !model.isTold && call !== undefined && !call.hasFailed
     if (isOpen) return `says ${error.code ?? error.name}, and nobody can know`
+    mayHaveTakenEffect(job, effect, error)
+    if (model?.isOpen && !model.isTold) tookEffect(job, effect, job.facts.length - 1)
     return settled(job, effect, attempt, {})
   }
 
@@ -396,6 +403,18 @@ function tookEffect(job: JobModel, effect: string, known: number | undefined): v
   if (!job.undoable.has(node)) return
   job.undone.delete(node)
   job.done.set(node, { begun: job.effects.get(effect)?.begun ?? 0, known })
+}
+
+/** An attempt has failed that may have done all the same what it was to do. */
+function mayHaveTakenEffect(job: JobModel, effect: string, error: ErrorData): void {
+  const model = job.effects.get(effect)
+  const isOpen = error.code === 'TOOL_TIMEOUT' || error.name === 'OutcomeUnknownError'
+  if (isOpen && model !== undefined && model.class !== 'read' && !model.settled) model.isOpen = true
+}
+
+/** What was under way has lost its process. */
+function interrupted({ effects }: JobModel): undefined {
+  for (const model of effects.values()) if (model.class === 'idempotent' && !model.settled) model.isOpen = true
 }
 
 /** Somebody who knows has said so. */

@@ -39,15 +39,15 @@ test('what a job comes to, whatever goes wrong', async () => {
     "call    goes wrong         the job                                                                         undone
     flight  fails once         completed
     flight  fails for good     failed: It fails for good, for a test.
-    flight  times out          failed: book took longer than 1000 ms.
-    flight  hangs past cancel  cancelled
-    flight  invalid output     failed: What tool "book" returned is not plain JSON: a function is not JSON.
+    flight  times out          failed: book took longer than 1000 ms.                                          flight
+    flight  hangs past cancel  cancelled                                                                       flight
+    flight  invalid output     failed: What tool "book" returned is not plain JSON: a function is not JSON.    flight
     flight  outcome lost       completed
     hotel   fails once         completed
     hotel   fails for good     failed: It fails for good, for a test.                                          flight
-    hotel   times out          failed: book took longer than 1000 ms.                                          flight
-    hotel   hangs past cancel  cancelled                                                                       flight
-    hotel   invalid output     failed: What tool "book" returned is not plain JSON: a function is not JSON.    flight
+    hotel   times out          failed: book took longer than 1000 ms.                                          hotel, flight
+    hotel   hangs past cancel  cancelled                                                                       hotel, flight
+    hotel   invalid output     failed: What tool "book" returned is not plain JSON: a function is not JSON.    hotel, flight
     hotel   outcome lost       completed
     pay     fails once         failed: The first attempt fails, for a test.                                    hotel, flight
     pay     fails for good     failed: It fails for good, for a test.                                          hotel, flight
