@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { AetherisError, isAetherisError } from '../base/error.ts'
 import { levelStore } from '../store/level-store.ts'
 import type { Finding, JobStore } from '../store/store.ts'
-import type { CommonOptions, Context } from './context.ts'
+import { type CommonOptions, type Context, lineToType } from './context.ts'
 import { UsageError } from './exit-codes.ts'
 
 export const defaultData = '.aetheris'
@@ -22,6 +23,12 @@ export async function withStore<T>(
   const { problems } = await store.open()
   try {
     return await use(store, problems)
+  } catch (error) {
+    if (!isAetherisError(error, 'JOB_NOT_FOUND')) throw error
+    const { jobId = '' } = error
+    const list = lineToType(context, options, 'jobs')
+    const message = `There is no job "${jobId}" in "${directory}". \`${list}\` lists those that are there; --data DIR names another directory.`
+    throw new AetherisError('JOB_NOT_FOUND', message, { jobId, cause: error })
   } finally {
     await store.close()
   }

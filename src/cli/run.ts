@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { AnyAgent } from '../agent/agent.ts'
-import { AetherisError } from '../base/error.ts'
+import { AetherisError, isAetherisError } from '../base/error.ts'
 import { canonical, toJson } from '../base/json.ts'
 import { newId, systemRandom } from '../base/random.ts'
 import type { JobHandle } from '../runtime/job-handle.ts'
@@ -8,11 +8,12 @@ import type { Runtime } from '../runtime/runtime.ts'
 import { endStatuses, type JobRow, type JobStore, keyPart } from '../store/store.ts'
 import { type CommonOptions, type Context, ending, lineToType } from './context.ts'
 import { withStore } from './data.ts'
+import { exampleJson } from './form.ts'
 import { createdOf } from './history.ts'
 import { loadModule, pickAgent } from './load-module.ts'
 import { moveOn } from './move-on.ts'
 import { readJson } from './read-json.ts'
-import { plural } from './text.ts'
+import { plural, quoted } from './text.ts'
 import { wholeNumber } from './whole-number.ts'
 
 interface RunOptions extends CommonOptions {
@@ -27,13 +28,13 @@ export function run(program: Command, context: Context): void {
   program
     .command('run')
     .description('run an agent as a job, or go on with a job')
-    .argument('<module>', 'TypeScript or JavaScript that exports the agent')
-    .option('--agent <name>', 'which of its agents, where it exports several')
-    .option('--input <json>', 'input of a new job: JSON, @file, or - for stdin (default: {})')
-    .option('--id <id>', 'id of the job; goes on with the one that has it (default: a new id)')
+    .argument('<MODULE>', 'TypeScript or JavaScript that exports the agent')
+    .option('--agent <NAME>', 'which of its agents, where it exports several')
+    .option('--input <JSON>', 'input of a new job: JSON, @FILE, or - for stdin (default: {})')
+    .option('--id <ID>', 'id of the job; goes on with the one that has it (default: a new id)')
     .option('--no-wait', 'come back as soon as the job rests: ask nothing, stay for no timer')
     .option(
-      '--kill-at <seq>',
+      '--kill-at <SEQ>',
       'kill this process with SIGKILL when that event is durable, to try recovery',
       wholeNumber,
     )
@@ -81,7 +82,16 @@ async function attach(runtime: Runtime, wanted: Wanted): Promise<JobHandle> {
   const isThere = row?.agent === agent.name
   if (isThere && input === undefined) return runtime.job(jobId)
   if (isThere) await checkSameInput(wanted)
-  return runtime.spawn(agent, input === undefined ? {} : input, { id: jobId, source })
+  if (input !== undefined) return runtime.spawn(agent, input, { id: jobId, source })
+  return runtime.spawn(agent, {}, { id: jobId, source }).catch((error) => {
+    throw agent.input.safeParse({}).success ? error : withoutInput(error, agent)
+  })
+}
+
+function withoutInput(error: unknown, { input }: AnyAgent): unknown {
+  if (!isAetherisError(error, 'INPUT_INVALID')) return error
+  const message = `${error.message} There is no --input; add one, such as --input ${quoted(exampleJson(input))}`
+  return new AetherisError(error.code, message, { issues: [...error.issues] })
 }
 
 /** Input that the job was not made from would go unheard. @throws AetherisError JOB_EXISTS */

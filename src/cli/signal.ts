@@ -19,10 +19,10 @@ export function signal(program: Command, context: Context): void {
   program
     .command('signal')
     .description('send a signal to a job, and go on with it')
-    .argument('<id>', 'the job')
-    .argument('<name>', 'the signal')
-    .argument('<json>', 'its payload: JSON, @file, or - for stdin')
-    .option('--module <path>', 'where the agent is defined (default: where it was loaded from)')
+    .argument('<ID>', 'the job')
+    .argument('<NAME>', 'the signal')
+    .argument('<JSON>', 'its payload: JSON, @FILE, or - for stdin')
+    .option('--module <PATH>', 'where the agent is defined (default: where it was loaded from)')
     .option('--no-wait', 'only leave the signal, for whoever goes on with the job')
     .action(
       ending(context, async (id: string, name: string, json: string, options: SignalOptions) => {

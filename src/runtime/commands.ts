@@ -71,7 +71,7 @@ function revise(body: CommandBody<'revise'>, job: JobSnapshot): Decision {
 function rerun({ node, ...who }: CommandBody<'retry'>, job: JobSnapshot, onlyFailed: boolean): Decision {
   const status = job.nodeStatus(node)
   if (job.graph === undefined) return refuse('The job runs a hand-written machine, which has no nodes.')
-  if (status === undefined) return refuse(`The plan of the job has no node "${node}".`)
+  if (status === undefined) return refuse(`The plan of the job has no node "${node}"${others(node, job)}.`)
   const isFailed = status === 'failed'
   if (onlyFailed && !isFailed) return refuse(`Node "${node}" is ${status}; only a node that has failed is tried again.`)
   if (!(node in job.results)) return refuse(`Node "${node}" is ${status}; it has not settled yet.`)
@@ -154,8 +154,29 @@ function standing(id: string, job: JobSnapshot): string {
       .slice(0, 5)
       .map(({ effect }) => effect)
       .join(', ')}`
-  const status = job.nodeStatus(id) ?? several[0]?.status
-  return status === undefined ? '; the job has no such node' : `: it is ${status}`
+  const [only] = several
+  const status =
+    only !== undefined && toBegin.has(only.status) ? 'about to begin' : (job.nodeStatus(id) ?? only?.status)
+  return status === undefined ? `; the job has no such node${others(id, job)}` : `: it is ${status}`
+}
+
+const toBegin: ReadonlySet<Pending['status']> = new Set(['requested', 'ready', 'interrupted'])
+
+const othersMax = 5
+
+/** What there is instead of a node that there is not: first what begins as its name does. */
+function others(id: string, { nodes, pending }: JobSnapshot): string {
+  const names = [...new Set([...Object.keys(nodes), ...pending.map(({ effect }) => effect)])]
+  const near = names.map((name) => ({ name, shared: sharedStart(name, id) })).sort((a, b) => b.shared - a.shared)
+  const first = near.slice(0, othersMax).map(({ name }) => name)
+  const more = names.length > othersMax ? `, and ${names.length - othersMax} more` : ''
+  return names.length === 0 ? '' : ` (it has: ${first.join(', ')}${more})`
+}
+
+function sharedStart(one: string, other: string): number {
+  let length = 0
+  while (length < one.length && one[length] === other[length]) length += 1
+  return length
 }
 
 function stateOf(job: JobSnapshot): string {

@@ -164,7 +164,7 @@ export const made = agent({
   })
 
   test.each([
-    ['no module', ['run'], "missing required argument 'module'"],
+    ['no module', ['run'], "missing required argument 'MODULE'"],
     ['a module that is not there', ['run', 'nowhere.ts'], 'There is no module'],
     ['a directory as module', ['run', '.'], 'is a directory; name the file in it that exports the agent'],
     ['a module that is no code', ['run', 'data.json'], 'is no TypeScript or JavaScript'],
@@ -174,6 +174,7 @@ export const made = agent({
     ['an agent that it does not have', ['run', agents, '--agent', 'nobody'], 'exports no agent "nobody"'],
     ['an input that is no JSON', ['run', agents, '--agent', 'echo', '--input', '{text}'], 'The --input is not JSON'],
     ['an input that does not fit', ['run', agents, '--agent', 'echo', '--input', '{"text":1}'], 'text: Invalid input'],
+    ['no input where one is needed', ['run', agents, '--agent', 'counting'], 'add one, such as --input JSON'],
     ['an input file that is not there', ['run', agents, '--agent', 'echo', '--input', '@gone'], 'ENOENT'],
     ['an input file that is a directory', ['run', agents, '--agent', 'echo', '--input', '@.'], 'EISDIR'],
     ['an empty stdin', ['run', agents, '--agent', 'echo', '--input', '-'], 'it is empty'],

@@ -66,7 +66,7 @@ describe.concurrent('npm start', () => {
     expect(waits.code).toBe(4)
     expect(report()).toContain('| not decided |')
     const [, id, payload] = /^ {2}npm start -- signal (\S+) approval '(.*)' --data \S+\n$/m.exec(waits.stdout) ?? []
-    expect(payload).toBe('{"approved":true,"by":"YOUR NAME"}')
+    expect(payload).toBe('{"approved":true,"by":"TEXT"}')
     const answered = await npmStart('signal', String(id), 'approval', '{"approved":true,"by":"Ana","note":"known"}')
       .ended
     expect(answered.stdout).toContain('completed:')
