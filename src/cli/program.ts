@@ -68,7 +68,7 @@ const help = new Help()
 
 function programOf(context: Context): Command {
   const { io, output } = context
-  const program = new Command('aetheris')
+  const program = new Command(io.command)
     .description('Runs agents as durable jobs.')
     .version(io.version)
     .exitOverride()
