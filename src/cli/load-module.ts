@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { AnyAgent } from '../agent/agent.ts'
 import { UsageError } from './exit-codes.ts'
@@ -30,9 +30,9 @@ export async function loadModule(io: Io, given: string): Promise<LoadedModule> {
 
 /** @throws UsageError */
 function checkFile(path: string): void {
-  const found = statSync(path, { throwIfNoEntry: false })
-  if (found === undefined) throw new UsageError(`There is no module "${path}".`)
-  if (found.isDirectory()) throw new UsageError(`"${path}" is a directory; name the file in it that exports the agent.`)
+  if (!existsSync(path)) throw new UsageError(`There is no module "${path}".`)
+  if (statSync(path).isDirectory())
+    throw new UsageError(`"${path}" is a directory; name the file in it that exports the agent.`)
   if (/\.[cm]?[jt]sx?$/.test(path)) return
   throw new UsageError(
     `"${path}" is no TypeScript or JavaScript (.ts, .js, .mjs ...); name the file that exports the agent.`,

@@ -161,7 +161,7 @@ async function lines({ words, files = {}, stdin = '' }: Entry): Promise<string |
     const line = (words as string[]).map((word) => (word === 'agents.mjs' ? agentsModule : word))
     const { code, stdout, stderr } = await inProcess([...line, '--json'], { cwd, input: String(stdin) })
     if (code === 0) return undefined
-    if (/not expected|\n\s+at /.test(stderr)) throw new Error(stderr)
+    if (/not expected|\n {4}at /.test(stderr)) throw new Error(stderr)
     return `${code} ${(JSON.parse(stdout) as { error: { code: string } }).error.code}`
   } finally {
     rmSync(cwd, { recursive: true })
