@@ -2,8 +2,9 @@ import type { Command } from 'commander'
 import type { JobSnapshot } from '../replay/job-snapshot.ts'
 import { isAbout, pendingOf } from '../runtime/commands.ts'
 import { type Context, ending } from './context.ts'
-import { type Control, control } from './control.ts'
+import { control } from './control.ts'
 import { type ControlOptions, waitOptions } from './control-options.ts'
+import type { Control } from './controlling.ts'
 
 interface AnswerOptions extends ControlOptions {
   by: string

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
-import { type JobLoss, repair as salvage } from '../operations/repair.ts'
+import type { JobLoss } from '../operations/rebuild.ts'
+import { repair as salvage } from '../operations/repair.ts'
 import { type CommonOptions, type Context, ending, lineToType } from './context.ts'
 import { directoryOf } from './data.ts'
 import { exit } from './exit-codes.ts'

@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import { pathText } from '../base/json.ts'
-import type { Template } from './graph.ts'
 import { type Path, planInvalid, problem } from './issue.ts'
+import type { Template } from './template.ts'
 
 /**
  * References: typed stand-ins for what a node will put out.
