@@ -24,14 +24,16 @@ export async function withStore<T>(
   try {
     return await use(store, problems)
   } catch (error) {
-    if (!isAetherisError(error, 'JOB_NOT_FOUND')) throw error
-    const { jobId = '' } = error
     const list = lineToType(context, options, 'jobs')
-    const message = `There is no job "${jobId}" in "${directory}". \`${list}\` lists those that are there; --data DIR names another directory.`
-    throw new AetherisError('JOB_NOT_FOUND', message, { jobId, cause: error })
+    throw isAetherisError(error, 'JOB_NOT_FOUND') ? notFoundIn(directory, list, error) : error
   } finally {
     await store.close()
   }
+}
+
+function notFoundIn(directory: string, list: string, { jobId = '' }: AetherisError): AetherisError {
+  const message = `There is no job "${jobId}" in "${directory}". \`${list}\` lists those that are there; --data DIR names another directory.`
+  return new AetherisError('JOB_NOT_FOUND', message, { jobId })
 }
 
 /** @throws UsageError when it is not there and `create` is not given. */

@@ -9,10 +9,21 @@ export interface Place {
   text: string
 }
 
+const causesMax = 10
+
 /** Where in the user's own code an error comes from, where its stack, or that of what caused it, tells. */
 export function placeOf(error: unknown): Place | undefined {
-  if (!(error instanceof Error)) return undefined
-  return placeIn(error.stack ?? '') ?? placeOf(error.cause)
+  try {
+    let at = error
+    for (let causes = 0; at instanceof Error && causes < causesMax; causes += 1) {
+      const place = placeIn(String(at.stack))
+      if (place !== undefined) return place
+      at = at.cause
+    }
+  } catch {
+    // What was thrown may be anything, and a file may be gone.
+  }
+  return undefined
 }
 
 const cli = fileURLToPath(new URL('.', import.meta.url))
@@ -24,16 +35,8 @@ function placeIn(stack: string): Place | undefined {
     const path = file.startsWith('file:') ? fileURLToPath(file) : file
     if (path.startsWith(cli)) return undefined
     if (!isAbsolute(path) || path.startsWith(aetheris) || path.includes('/node_modules/')) continue
-    const text = lineOf(path, Number(line))
-    if (text !== undefined) return { path, line: Number(line), text }
+    const text = readFileSync(path, 'utf8').split('\n')[Number(line) - 1]
+    return text === undefined ? undefined : { path, line: Number(line), text: text.trim() }
   }
   return undefined
-}
-
-function lineOf(path: string, line: number): string | undefined {
-  try {
-    return readFileSync(path, 'utf8').split('\n')[line - 1]?.trim()
-  } catch {
-    return undefined
-  }
 }

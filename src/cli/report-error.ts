@@ -1,5 +1,5 @@
 import { relative } from 'node:path'
-import { isAetherisError } from '../base/error.ts'
+import { AetherisError, isAetherisError } from '../base/error.ts'
 import type { Context } from './context.ts'
 import { exitCodeOf, UsageError } from './exit-codes.ts'
 import { placeOf } from './place.ts'
@@ -17,6 +17,13 @@ export async function reportError(error: unknown, { io, output }: Context): Prom
   const told = { code: codeOf(error), message, ...detailsOf(error), at: place && `${place.path}:${place.line}` }
   if (output.json) await output.value({ error: told }).catch(() => {})
   return exitCodeOf(error)
+}
+
+/** The same error, with what to do about it at the end. */
+export function withAdvice(error: AetherisError, advice: string): AetherisError {
+  const { code, message, jobId, issues } = error
+  const details = { cause: error, issues: [...issues], ...(jobId !== undefined && { jobId }) }
+  return new AetherisError(code, `${message} ${advice}`, details)
 }
 
 function codeOf(error: unknown): string {

@@ -13,6 +13,7 @@ import { createdOf } from './history.ts'
 import { loadModule, pickAgent } from './load-module.ts'
 import { moveOn } from './move-on.ts'
 import { readJson } from './read-json.ts'
+import { withAdvice } from './report-error.ts'
 import { plural, quoted } from './text.ts'
 import { wholeNumber } from './whole-number.ts'
 
@@ -90,8 +91,7 @@ async function attach(runtime: Runtime, wanted: Wanted): Promise<JobHandle> {
 
 function withoutInput(error: unknown, { input }: AnyAgent): unknown {
   if (!isAetherisError(error, 'INPUT_INVALID')) return error
-  const message = `${error.message} There is no --input; add one, such as --input ${quoted(exampleJson(input))}`
-  return new AetherisError(error.code, message, { issues: [...error.issues] })
+  return withAdvice(error, `There is no --input; add one, such as --input ${quoted(exampleJson(input))}`)
 }
 
 /** Input that the job was not made from would go unheard. @throws AetherisError JOB_EXISTS */
@@ -112,10 +112,7 @@ async function announce(context: Context, { store, jobId, agent, row, module, op
   const line = (id: string) => `  ${lineToType(context, options, 'run', module, '--id', id)}`
   if (row === undefined) output.note(`Job ${jobId}, new, of agent ${agent.name}`)
   else if (endStatuses.has(row.status)) {
-    output.note(
-      `Job ${jobId} had ended before, so nothing is done again. For a new one, give another id:`,
-      line('NAME'),
-    )
+    output.note(`Job ${jobId} had ended before, so nothing is done again. For a new one, give another id:`, line('ID'))
   } else output.note(`Job ${jobId}, going on after ${plural(row.seq, 'event')}`)
   if (options.id !== undefined) return
   for await (const other of store.list({ unfinished: true })) {

@@ -102,7 +102,10 @@ describe.concurrent('a job that waits for somebody', () => {
   test('takes no wrong signal', async () => {
     const cli = await waiting()
     const cases: [string[], string][] = [
-      [['c', 'approval', '{"approved":"yes"}'], 'approved: Invalid input'],
+      [
+        ['c', 'approval', '{"approved":"yes"}'],
+        `approved: Invalid input: expected boolean, received string; by: Invalid input: expected string, received undefined. One that fits: '{"approved":true,"by":"TEXT"}'\n`,
+      ],
       [['c', 'approval', '{approved}'], 'The payload is not JSON'],
       [['c', 'applause', '{}'], 'knows no signal "applause"; it knows: approval'],
       [['c', 'xstate.done.actor.review', '{}'], 'reserved for the runtime'],
