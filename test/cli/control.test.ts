@@ -107,6 +107,7 @@ describe('an approval', () => {
     const late = await cli('resolve', 'job', 'pay', '--again', '--by', 'ana', '--reason', 'x')
     expect(late.stderr).toContain('The outcome of "pay" is not in doubt: it is about to begin.\n')
     expect(linesToType(late.stderr)).toEqual([`aetheris run ${agents} --id job`])
+    expect((await cli('retry', 'job', 'pay')).stderr).toContain('Node "pay" is about to begin; only a node that has')
     // Whoever was killed right after it says the same again, and the job goes on.
     const again = await json('approve', 'job', 'pay', '--by', 'ana')
     expect(again).toMatchObject({
