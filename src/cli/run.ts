@@ -85,13 +85,10 @@ async function attach(runtime: Runtime, wanted: Wanted): Promise<JobHandle> {
   if (isThere) await checkSameInput(wanted)
   if (input !== undefined) return runtime.spawn(agent, input, { id: jobId, source })
   return runtime.spawn(agent, {}, { id: jobId, source }).catch((error) => {
-    throw agent.input.safeParse({}).success ? error : withoutInput(error, agent)
+    const isInput = isAetherisError(error, 'INPUT_INVALID') && error.issues.length > 0 // else it is the id
+    if (!isInput) throw error
+    throw withAdvice(error, `There is no --input; add --input ${quoted(exampleJson(agent.input))}`)
   })
-}
-
-function withoutInput(error: unknown, { input }: AnyAgent): unknown {
-  if (!isAetherisError(error, 'INPUT_INVALID')) return error
-  return withAdvice(error, `There is no --input; add one, such as --input ${quoted(exampleJson(input))}`)
 }
 
 /** Input that the job was not made from would go unheard. @throws AetherisError JOB_EXISTS */

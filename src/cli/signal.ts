@@ -67,12 +67,12 @@ async function send(context: Context, store: JobStore, { id, name, payload, opti
   return exit.done
 }
 
-/** The payload as its schema parses it. @throws AetherisError SIGNAL_UNKNOWN; SIGNAL_INVALID, with one that would fit */
+/** The payload as its schema parses it. @throws AetherisError SIGNAL_UNKNOWN; SIGNAL_INVALID, with the form that it has to have */
 function checkedPayload(agent: AnyAgent, name: string, payload: unknown): Json {
   try {
     return checkSignal(agent, name, payload)
   } catch (error) {
     if (!isAetherisError(error, 'SIGNAL_INVALID')) throw error
-    throw withAdvice(error, `One that fits: ${quoted(exampleJson(agent.signals.get(name)?.payload))}`)
+    throw withAdvice(error, `Its form is ${quoted(exampleJson(agent.signals.get(name)?.payload))}`)
   }
 }

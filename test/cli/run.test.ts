@@ -174,7 +174,7 @@ export const made = agent({
     ['an agent that it does not have', ['run', agents, '--agent', 'nobody'], 'exports no agent "nobody"'],
     ['an input that is no JSON', ['run', agents, '--agent', 'echo', '--input', '{text}'], 'The --input is not JSON'],
     ['an input that does not fit', ['run', agents, '--agent', 'echo', '--input', '{"text":1}'], 'text: Invalid input'],
-    ['no input where one is needed', ['run', agents, '--agent', 'counting'], 'add one, such as --input JSON'],
+    ['no input where one is needed', ['run', agents, '--agent', 'counting'], 'There is no --input; add --input JSON'],
     ['an input file that is not there', ['run', agents, '--agent', 'echo', '--input', '@gone'], 'ENOENT'],
     ['an input file that is a directory', ['run', agents, '--agent', 'echo', '--input', '@.'], 'EISDIR'],
     ['an empty stdin', ['run', agents, '--agent', 'echo', '--input', '-'], 'it is empty'],

@@ -104,7 +104,7 @@ describe.concurrent('a job that waits for somebody', () => {
     const cases: [string[], string][] = [
       [
         ['c', 'approval', '{"approved":"yes"}'],
-        `approved: Invalid input: expected boolean, received string; by: Invalid input: expected string, received undefined. One that fits: '{"approved":true,"by":"TEXT"}'\n`,
+        `approved: Invalid input: expected boolean, received string; by: Invalid input: expected string, received undefined. Its form is '{"approved":true,"by":"TEXT"}'\n`,
       ],
       [['c', 'approval', '{approved}'], 'The payload is not JSON'],
       [['c', 'applause', '{}'], 'knows no signal "applause"; it knows: approval'],
