@@ -3,7 +3,7 @@
 //   npm start                          the licence audit, always as the same job: a second time shows its result
 //   npm start -- --input '{...}'       the audit of something else, as a job of its own
 //   npm start -- --crash               a new audit that is killed in the middle with SIGKILL, and started again
-//   npm start -- show licence-audit    any other line of the command line `aetheris`
+//   npm start -- show licence-audit    any other line of the command line `aetheris`; --help lists them
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { constants } from 'node:os'
@@ -69,8 +69,12 @@ async function crash(words) {
   return aetheris(audit)
 }
 
+/** Words that ask about the command line as a whole. */
+const about = ['--help', '-h', '--version', '-V']
+
 function start(words) {
   if (words.includes('--crash')) return crash(words.filter((word) => word !== '--crash'))
+  if (words.length === 1 && about.includes(words[0])) return aetheris(words)
   if (words[0] !== undefined && !words[0].startsWith('-')) return aetheris(words)
   const id = words.some((word) => /^--id(=|$)/.test(word)) ? [] : ['--id', jobId(words)]
   return aetherisWhenFree(['run', example, ...id, ...words])

@@ -94,16 +94,16 @@ describe('the rules bite', () => {
     ['a package', "import { z } from 'zod'"],
   ])('layer allows: %s', (_, text) => expect(inStore(text)).toEqual([]))
 
-  test('cycle: files that need each other to start', () => {
+  test('cycle: files that cannot be understood without each other, also for a type', () => {
     const files = {
-      'src/store/a.ts': "import { b } from './b.ts'",
+      'src/store/a.ts': "import { b } from './b.ts'\nimport { d } from './d.ts'",
       'src/store/b.ts': "import { c } from './c.ts'",
-      'src/store/c.ts': "import { a } from './a.ts'\nimport { d } from './d.ts'",
-      'src/store/d.ts': "import type { A } from './a.ts'",
+      'src/store/c.ts': "import type { A } from './a.ts'",
+      'src/store/d.ts': "import type { E } from './e.ts'",
     }
     const found = findInSources(files)
     expect(found.map(({ message }) => message)).toEqual([
-      'run-time import cycle: src/store/a.ts > src/store/b.ts > src/store/c.ts > src/store/a.ts',
+      'import cycle: src/store/a.ts > src/store/b.ts > src/store/c.ts > src/store/a.ts',
     ])
   })
 

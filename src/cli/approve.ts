@@ -2,8 +2,9 @@ import type { Command } from 'commander'
 import type { JobSnapshot } from '../replay/job-snapshot.ts'
 import { isAbout, pendingOf } from '../runtime/commands.ts'
 import { type Context, ending } from './context.ts'
-import { type Control, control } from './control.ts'
+import { control } from './control.ts'
 import { type ControlOptions, waitOptions } from './control-options.ts'
+import type { Control } from './controlling.ts'
 
 interface AnswerOptions extends ControlOptions {
   by: string
@@ -24,12 +25,12 @@ function answerVerb(program: Command, context: Context, verb: 'approve' | 'deny'
   const command = program
     .command(verb)
     .description(description)
-    .argument('<id>', 'the job')
-    .argument('<node>', 'the node, or the effect of one item of a map, such as pay/17')
-    .requiredOption('--by <name>', 'who decides')
-    .option('--reason <text>', 'why')
-    .option('--option <name>', `one of the options of the approval (default: ${verb})`)
-    .option('--digest <text>', 'of the call that was shown, or its beginning; refused where it has changed since')
+    .argument('<ID>', 'the job')
+    .argument('<NODE>', 'the node; pay/17 is an item of a map, pay#2 its second time')
+    .requiredOption('--by <NAME>', 'who decides')
+    .option('--reason <TEXT>', 'why')
+    .option('--option <NAME>', `one of the options of the approval (default: ${verb})`)
+    .option('--digest <TEXT>', 'of the call that was shown, or its beginning; refused where it has changed since')
   waitOptions(command).action(
     ending(context, (id: string, node: string, options: AnswerOptions) =>
       control(context, id, options, answer(verb, id, node, options)),

@@ -11,7 +11,7 @@ export function backup(program: Command, context: Context): void {
   program
     .command('backup')
     .description('write all jobs to a file that `restore` takes')
-    .requiredOption('--to <file>', 'a file that is not there yet, or a directory to make one in')
+    .requiredOption('--to <FILE>', 'a file that is not there yet, or a directory to make one in')
     .action(ending(context, (options: Options) => write(context, options)))
 }
 

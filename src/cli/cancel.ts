@@ -7,7 +7,7 @@ export function cancel(program: Command, context: Context): void {
   const command = program
     .command('cancel')
     .description('end a job properly: let end what is under way, and undo what it has done')
-    .argument('<id>', 'the job')
+    .argument('<ID>', 'the job')
   waitOptions(whoOptions(command)).action(
     ending(context, (id: string, options: ControlOptions & WhoOptions) =>
       control(context, id, options, {

@@ -10,7 +10,7 @@ export interface ControlOptions extends CommonOptions {
 }
 
 export function moduleOption(command: Command): Command {
-  return command.option('--module <path>', 'where the agent is defined (default: where it was loaded from)')
+  return command.option('--module <PATH>', 'where the agent is defined (default: where it was loaded from)')
 }
 
 /** Of a verb that goes on with the job. */
@@ -24,7 +24,7 @@ export interface WhoOptions {
 }
 
 export function whoOptions(command: Command): Command {
-  return command.option('--reason <text>', 'why').option('--by <name>', 'who asks for it')
+  return command.option('--reason <TEXT>', 'why').option('--by <NAME>', 'who asks for it')
 }
 
 /** Who asks, and why; kept in the event. */

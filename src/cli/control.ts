@@ -1,14 +1,15 @@
 import { AetherisError, isAetherisError } from '../base/error.ts'
-import { type Command, type CommandBody, type CommandKind, parseCommand } from '../event/command.ts'
+import { type Command, type CommandKind, parseCommand } from '../event/command.ts'
 import type { JobEvent } from '../event/event.ts'
 import type { JobSnapshot } from '../replay/job-snapshot.ts'
 import { decide } from '../runtime/commands.ts'
 import type { JobHandle } from '../runtime/job-handle.ts'
-import { endStatuses, type JobRow, type JobStore } from '../store/store.ts'
+import { endStatuses, type JobStore } from '../store/store.ts'
 import { isAtRest } from './attend.ts'
 import { tellUnfinished } from './conclude.ts'
 import type { Context } from './context.ts'
 import type { ControlOptions } from './control-options.ts'
+import type { Applied, Control, Controlling } from './controlling.ts'
 import { withStore } from './data.ts'
 import { createdOf, lastEvent, moduleOf, rowOf } from './history.ts'
 import { goOn, openHeld } from './move-on.ts'
@@ -18,49 +19,6 @@ import { alreadyText, hasEnded, isLeft, otherwise, refused } from './told-contro
  * How a command reaches a job. One process has the data open at a time, so whoever gives a command is also the one who
  * applies it: the job is taken over, what has come in is applied, then the command, and nothing is performed before.
  */
-
-/** A command of one verb to one job. */
-export interface Control<K extends CommandKind = CommandKind> {
-  verb: string
-  kind: K
-  /** As the job takes it. */
-  body: CommandBody<K>
-  /** The same, with what has to be looked up in the job. */
-  complete?(body: CommandBody<K>, job: JobSnapshot): CommandBody<K>
-  give(job: JobHandle, body: CommandBody<K>): Promise<void>
-  /** Why it makes no sense, beyond what the job itself says. */
-  refuses?(job: JobSnapshot, row: JobRow): string | undefined
-  /** Whether an event is of such a command, about the same thing; the last one counts. */
-  concerns(event: JobEvent): boolean
-  /** Whether it did the same, so that there is nothing left to do. */
-  isSame(event: JobEvent): boolean
-  /** What to say where it is so already, and where it was done and the job is left; without the dot. */
-  already: string
-  done: string
-  /** Also of a job that has ended. */
-  revives?: true
-  /** How a job ends that does what was asked. */
-  asked?: 'cancelled' | 'terminated'
-}
-
-/** What a control is about. */
-export interface Controlling {
-  context: Context
-  options: ControlOptions
-  store: JobStore
-  /** As it was before. */
-  row: JobRow
-  given: Control
-  /** Undefined where it was not looked for, since the job has ended. */
-  module?: string
-}
-
-/** What has become of a command. */
-export interface Applied {
-  isAlready: boolean
-  /** The event that did the same before, where there is one. */
-  before?: JobEvent | undefined
-}
 
 /** Applies a command, and goes on with the job where that is asked for. Gives the exit code. */
 export function control<K extends CommandKind>(

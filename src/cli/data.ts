@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { AetherisError, isAetherisError } from '../base/error.ts'
 import { levelStore } from '../store/level-store.ts'
 import type { Finding, JobStore } from '../store/store.ts'
-import type { CommonOptions, Context } from './context.ts'
+import { type CommonOptions, type Context, lineToType } from './context.ts'
 import { UsageError } from './exit-codes.ts'
 
 export const defaultData = '.aetheris'
@@ -22,9 +23,17 @@ export async function withStore<T>(
   const { problems } = await store.open()
   try {
     return await use(store, problems)
+  } catch (error) {
+    const list = lineToType(context, options, 'jobs')
+    throw isAetherisError(error, 'JOB_NOT_FOUND') ? notFoundIn(directory, list, error) : error
   } finally {
     await store.close()
   }
+}
+
+function notFoundIn(directory: string, list: string, { jobId = '' }: AetherisError): AetherisError {
+  const message = `There is no job "${jobId}" in "${directory}". \`${list}\` lists those that are there; --data DIR names another directory.`
+  return new AetherisError('JOB_NOT_FOUND', message, { jobId })
 }
 
 /** @throws UsageError when it is not there and `create` is not given. */

@@ -21,9 +21,9 @@ export function events(program: Command, context: Context): void {
   program
     .command('events')
     .description('print the history of a job')
-    .argument('<id>', 'the job')
+    .argument('<ID>', 'the job')
     .option('--follow', 'go on with the job, and print each event as it becomes durable')
-    .option('--module <path>', 'where the agent is defined, to go on with it (default: where it was loaded from)')
+    .option('--module <PATH>', 'where the agent is defined, to go on with it (default: where it was loaded from)')
     .action(
       ending(context, (id: string, options: EventsOptions) =>
         withStore(context, options, (store) => print(context, store, id, options)),

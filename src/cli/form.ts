@@ -77,16 +77,16 @@ export function answerOf({ kind, required, options }: Field, typed: string): { v
   }
 }
 
-/** A payload to start from when a signal is typed by hand, as JSON text. */
-export function examplePayload(payload: z.ZodType | undefined): string {
-  const fields = payload === undefined ? undefined : fieldsOf(payload)
+/** A payload or an input to start from when it is typed by hand, as JSON text. */
+export function exampleJson(schema: z.ZodType | undefined): string {
+  const fields = schema === undefined ? undefined : fieldsOf(schema)
   if (fields === undefined) return 'JSON'
   const needed = fields.filter((field) => field.required)
   return JSON.stringify(Object.fromEntries(needed.map((field) => [field.key, exampleOf(field)])))
 }
 
-function exampleOf({ kind, key, options, description }: Field): Json {
+function exampleOf({ kind, options }: Field): Json {
   if (kind === 'yes or no') return true
   if (kind === 'number') return 0
-  return kind === 'choice' ? (options[0] ?? '') : (description ?? key).toUpperCase()
+  return kind === 'choice' ? (options[0] ?? '') : 'TEXT'
 }

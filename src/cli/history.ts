@@ -60,7 +60,8 @@ export async function moduleOf(
   const path = given ?? source
   if (path === undefined) throw new UsageError(`${need}, and the history does not say where it is: add --module PATH.`)
   const loaded = await loadModule(io, path).catch((error: Error) => {
-    throw new UsageError(`${need}. ${error.message}${given === undefined ? ' Or add --module PATH.' : ''}`)
+    const other = given === undefined ? ' Or add --module PATH.' : ''
+    throw new UsageError(`${need}. ${error.message}${other}`, { cause: error })
   })
   const found = loaded.allAgents.find((each) => each.name === name)
   if (found !== undefined) return { ...loaded, agent: found }

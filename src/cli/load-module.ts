@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { AnyAgent } from '../agent/agent.ts'
 import { UsageError } from './exit-codes.ts'
@@ -20,12 +20,23 @@ export interface LoadedModule {
  */
 export async function loadModule(io: Io, given: string): Promise<LoadedModule> {
   const path = resolve(io.cwd, given)
-  if (!existsSync(path)) throw new UsageError(`There is no module "${path}".`)
+  checkFile(path)
   const exports = await exportsOf(io, path)
   const agents = agentsIn(exports)
   if (agents.length > 0) return { path, agents, allAgents: [...new Set(agents.flatMap(withStarted))] }
   const names = Object.keys(exports).join(', ') || 'nothing'
   throw new UsageError(`"${path}" exports no agent (it exports: ${names}). Export what agent() or fromMachine() gives.`)
+}
+
+/** @throws UsageError */
+function checkFile(path: string): void {
+  if (!existsSync(path)) throw new UsageError(`There is no module "${path}".`)
+  if (statSync(path).isDirectory())
+    throw new UsageError(`"${path}" is a directory; name the file in it that exports the agent.`)
+  if (/\.[cm]?[jt]sx?$/.test(path)) return
+  throw new UsageError(
+    `"${path}" is no TypeScript or JavaScript (.ts, .js, .mjs ...); name the file that exports the agent.`,
+  )
 }
 
 async function exportsOf(io: Io, path: string): Promise<Record<string, unknown>> {

@@ -1,5 +1,5 @@
 import { type CommonOptions, type Context, lineToType } from './context.ts'
-import { examplePayload } from './form.ts'
+import { exampleJson } from './form.ts'
 import type { Owed } from './rest.ts'
 
 /** What can be done about a reason, as the lines to type. `module` is that of the job's agent, as it is named there. */
@@ -18,7 +18,7 @@ function wordsOf(move: string, { reason, snapshot, agent }: Owed, module: string
       return [verb, ...others] // about another job
     case 'signal': {
       const signal = others.slice(0, -1).join(' ')
-      return [verb, jobId, signal, examplePayload(agent?.signals.get(signal)?.payload)]
+      return [verb, jobId, signal, exampleJson(agent?.signals.get(signal)?.payload)]
     }
     case 'approve':
     case 'deny':

@@ -7,7 +7,7 @@ export function pause(program: Command, context: Context): void {
   const command = program
     .command('pause')
     .description('keep a job from starting anything new, until it is resumed')
-    .argument('<id>', 'the job')
+    .argument('<ID>', 'the job')
   moduleOption(whoOptions(command)).action(
     ending(context, (id: string, options: Omit<ControlOptions, 'wait'> & WhoOptions) =>
       control(

@@ -1,8 +1,8 @@
-import { Command, CommanderError } from 'commander'
+import { Command, CommanderError, Help } from 'commander'
 import { approve, deny } from './approve.ts'
 import { backup } from './backup.ts'
 import { cancel } from './cancel.ts'
-import { type Context, contextOf, type Verb } from './context.ts'
+import { type Context, contextOf, lineToType, type Verb } from './context.ts'
 import { defaultData } from './data.ts'
 import { events } from './events.ts'
 import { exit, UsageError } from './exit-codes.ts'
@@ -23,6 +23,7 @@ import { run } from './run.ts'
 import { show } from './show.ts'
 import { signal } from './signal.ts'
 import { terminate } from './terminate.ts'
+import { missingWords, placeholders } from './usage.ts'
 import { verify } from './verify.ts'
 import { why } from './why.ts'
 
@@ -47,21 +48,27 @@ export async function runProgram(words: readonly string[], io: Io): Promise<numb
 }
 
 async function parsed(words: readonly string[], context: Context): Promise<number> {
+  const program = programOf(context)
   try {
-    await programOf(context).parseAsync(words, { from: 'user' })
+    await program.parseAsync(words, { from: 'user' })
     return context.exitCode
   } catch (error) {
     if (!(error instanceof CommanderError)) return reportError(error, context)
     if (error.exitCode === 0) return exit.done // help or version was asked for
     const isHelp = error.code === 'commander.help'
-    const message = isHelp ? 'Name a verb.' : error.message.replace(/^error: /, '')
-    return reportError(new UsageError(message), context)
+    const message = isHelp ? 'Name a verb.' : placeholders(error.message.replace(/^error: /, ''))
+    const code = await reportError(new UsageError(message), context)
+    const missing = missingWords(program, words, error)
+    if (missing.length > 0) context.output.note('Type:', `  ${lineToType(context, {}, ...words, ...missing)}`)
+    return code
   }
 }
 
+const help = new Help()
+
 function programOf(context: Context): Command {
   const { io, output } = context
-  const program = new Command('aetheris')
+  const program = new Command(io.command)
     .description('Runs agents as durable jobs.')
     .version(io.version)
     .exitOverride()
@@ -70,10 +77,15 @@ function programOf(context: Context): Command {
       writeErr: (text) => output.note(text.trimEnd()),
       outputError: () => {}, // reported with all other errors
     })
+    .configureHelp({
+      commandUsage: (command) => placeholders(help.commandUsage(command)),
+      subcommandTerm: (command) => placeholders(help.subcommandTerm(command)),
+      optionTerm: ({ flags }) => placeholders(flags),
+    })
     .addHelpText('after', exitCodesText)
   for (const verb of verbs) verb(program, context)
   for (const command of program.commands) {
-    command.option('--data <dir>', `the data directory (default: ${defaultData})`)
+    command.option('--data <DIR>', `the data directory (default: ${defaultData})`)
     command.option('--json', 'print JSON on stdout, and nothing else there')
   }
   return program

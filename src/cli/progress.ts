@@ -1,6 +1,7 @@
 import { type PlanContext, scopeOf } from '../compile/hydrate.ts'
 import type { NewEvent } from '../event/event.ts'
-import type { TaskGraph, Template } from '../graph/graph.ts'
+import type { TaskGraph } from '../graph/graph.ts'
+import type { Template } from '../graph/template.ts'
 import { resolve } from '../graph/template.ts'
 import { nodeOf } from '../replay/effect.ts'
 import type { JobSnapshot } from '../replay/job-snapshot.ts'

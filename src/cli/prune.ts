@@ -12,10 +12,10 @@ export function prune(program: Command, context: Context): void {
   program
     .command('prune')
     .description('delete jobs that have ended; their ids are never used again')
-    .option('--settled-before <age>', 'only jobs whose last event is older: 30d, 12h, 90min', ageMs)
-    .option('--keep <number>', 'only jobs beyond the newest so many of their agent', wholeNumber)
-    .option('--agent <name>', 'only jobs of this agent')
-    .option('--archive <dir>', 'write what is deleted to a file there first; `restore` takes it')
+    .option('--settled-before <AGE>', 'only jobs whose last event is older: 30d, 12h, 90min', ageMs)
+    .option('--keep <NUMBER>', 'only jobs beyond the newest so many of their agent', wholeNumber)
+    .option('--agent <NAME>', 'only jobs of this agent')
+    .option('--archive <DIR>', 'write what is deleted to a file there first; `restore` takes it')
     .option('--dry-run', 'only say what would be deleted')
     .action(ending(context, (options: Options) => remove(context, options)))
 }

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
-import { type JobLoss, repair as salvage } from '../operations/repair.ts'
+import type { JobLoss } from '../operations/rebuild.ts'
+import { repair as salvage } from '../operations/repair.ts'
 import { type CommonOptions, type Context, ending, lineToType } from './context.ts'
 import { directoryOf } from './data.ts'
 import { exit } from './exit-codes.ts'
@@ -11,9 +12,9 @@ export function repair(program: Command, context: Context): void {
   program
     .command('repair')
     .description('make a new data directory of what is whole in a damaged one, which stays as it is')
-    .requiredOption('--to <dir>', 'the new data directory: one that is empty, or not there')
+    .requiredOption('--to <DIR>', 'the new data directory: one that is empty, or not there')
     .option(
-      '--module <path>',
+      '--module <PATH>',
       'defines the agents, for jobs that cannot be folded without; default: as in each history',
     )
     .action(ending(context, (options: Options) => rebuild(context, options)))

@@ -17,9 +17,9 @@ export function replay(program: Command, context: Context): void {
   program
     .command('replay')
     .description('fold the history of a job again, with no effects, and compare')
-    .argument('<id>', 'the job')
-    .option('--until <seq>', 'stop after this event, and show the job as it was then', wholeNumber)
-    .option('--module <path>', 'where its hand-written machine is defined (default: where it was loaded from)')
+    .argument('<ID>', 'the job')
+    .option('--until <SEQ>', 'stop after this event, and show the job as it was then', wholeNumber)
+    .option('--module <PATH>', 'where its hand-written machine is defined (default: where it was loaded from)')
     .action(
       ending(context, (id: string, options: ReplayOptions) =>
         withStore(context, options, (store) => replayJob(context, store, id, options)),

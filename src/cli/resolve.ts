@@ -3,8 +3,9 @@ import type { Json } from '../base/json.ts'
 import type { CommandBody } from '../event/command.ts'
 import { isAbout } from '../runtime/commands.ts'
 import { type Context, ending } from './context.ts'
-import { type Control, control } from './control.ts'
+import { control } from './control.ts'
 import { type ControlOptions, waitOptions } from './control-options.ts'
+import type { Control } from './controlling.ts'
 import { UsageError } from './exit-codes.ts'
 import { readJson } from './read-json.ts'
 
@@ -20,13 +21,13 @@ export function resolve(program: Command, context: Context): void {
   const command = program
     .command('resolve')
     .description('say how a call ended whose outcome nobody knows, and go on with the job')
-    .argument('<id>', 'the job')
-    .argument('<node>', 'the node, or the effect of one item of a map, such as pay/17')
-    .option('--completed <json>', 'it was done, and gave this: JSON, @file, or - for stdin')
-    .option('--failed <message>', 'it was not done, and will not be')
+    .argument('<ID>', 'the job')
+    .argument('<NODE>', 'the node; pay/17 is an item of a map, pay#2 its second time')
+    .option('--completed <JSON>', 'it was done, and gave this: JSON, @FILE, or - for stdin')
+    .option('--failed <MESSAGE>', 'it was not done, and will not be')
     .option('--again', 'it was not done: make it again')
-    .requiredOption('--by <name>', 'who has found out')
-    .requiredOption('--reason <text>', 'how they know')
+    .requiredOption('--by <NAME>', 'who has found out')
+    .requiredOption('--reason <TEXT>', 'how they know')
   waitOptions(command).action(
     ending(context, async (id: string, node: string, options: ResolveOptions) =>
       control(context, id, options, resolution(id, node, options, await saidBy(context, options))),

@@ -10,7 +10,7 @@ export function restore(program: Command, context: Context): void {
   program
     .command('restore')
     .description('make a data directory, an empty one, from a backup or an archive')
-    .argument('<file>', 'what `backup` or `prune --archive` has written')
+    .argument('<FILE>', 'what `backup` or `prune --archive` has written')
     .action(ending(context, (file: string, options: CommonOptions) => read(context, file, options)))
 }
 

@@ -17,8 +17,8 @@ export function resume(program: Command, context: Context): void {
   const command = program
     .command('resume')
     .description('go on with a job that is paused, or over its budget')
-    .argument('<id>', 'the job')
-    .option('--budget <limit=number...>', `a higher limit of the job: ${budgetLimit.options.join(', ')}`)
+    .argument('<ID>', 'the job')
+    .option('--budget <LIMIT=NUMBER...>', `a higher limit of the job: ${budgetLimit.options.join(', ')}`)
   waitOptions(whoOptions(command)).action(
     ending(context, async (id: string, options: ResumeOptions) => {
       const budget = options.budget && limitsOf(options.budget)

@@ -15,8 +15,8 @@ function rerunVerb(program: Command, context: Context, verb: 'retry' | 'restart'
   const command = program
     .command(verb)
     .description(description)
-    .argument('<id>', 'the job')
-    .argument('<node>', 'the node')
+    .argument('<ID>', 'the job')
+    .argument('<NODE>', 'the node')
   waitOptions(whoOptions(command)).action(
     ending(context, (id: string, node: string, options: ControlOptions & WhoOptions) =>
       control(context, id, options, {

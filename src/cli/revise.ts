@@ -7,7 +7,7 @@ export function revise(program: Command, context: Context): void {
   const command = program
     .command('revise')
     .description('have the planner asked for another plan, with the results so far')
-    .argument('<id>', 'the job')
+    .argument('<ID>', 'the job')
   waitOptions(whoOptions(command)).action(
     ending(context, (id: string, options: ControlOptions & WhoOptions) =>
       control(context, id, options, {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { AnyAgent } from '../agent/agent.ts'
-import { AetherisError } from '../base/error.ts'
+import { AetherisError, isAetherisError } from '../base/error.ts'
 import { canonical, toJson } from '../base/json.ts'
 import { newId, systemRandom } from '../base/random.ts'
 import type { JobHandle } from '../runtime/job-handle.ts'
@@ -8,11 +8,13 @@ import type { Runtime } from '../runtime/runtime.ts'
 import { endStatuses, type JobRow, type JobStore, keyPart } from '../store/store.ts'
 import { type CommonOptions, type Context, ending, lineToType } from './context.ts'
 import { withStore } from './data.ts'
+import { exampleJson } from './form.ts'
 import { createdOf } from './history.ts'
 import { loadModule, pickAgent } from './load-module.ts'
 import { moveOn } from './move-on.ts'
 import { readJson } from './read-json.ts'
-import { plural } from './text.ts'
+import { withAdvice } from './report-error.ts'
+import { plural, quoted } from './text.ts'
 import { wholeNumber } from './whole-number.ts'
 
 interface RunOptions extends CommonOptions {
@@ -27,13 +29,13 @@ export function run(program: Command, context: Context): void {
   program
     .command('run')
     .description('run an agent as a job, or go on with a job')
-    .argument('<module>', 'TypeScript or JavaScript that exports the agent')
-    .option('--agent <name>', 'which of its agents, where it exports several')
-    .option('--input <json>', 'input of a new job: JSON, @file, or - for stdin (default: {})')
-    .option('--id <id>', 'id of the job; goes on with the one that has it (default: a new id)')
+    .argument('<MODULE>', 'TypeScript or JavaScript that exports the agent')
+    .option('--agent <NAME>', 'which of its agents, where it exports several')
+    .option('--input <JSON>', 'input of a new job: JSON, @FILE, or - for stdin (default: {})')
+    .option('--id <ID>', 'id of the job; goes on with the one that has it (default: a new id)')
     .option('--no-wait', 'come back as soon as the job rests: ask nothing, stay for no timer')
     .option(
-      '--kill-at <seq>',
+      '--kill-at <SEQ>',
       'kill this process with SIGKILL when that event is durable, to try recovery',
       wholeNumber,
     )
@@ -81,7 +83,12 @@ async function attach(runtime: Runtime, wanted: Wanted): Promise<JobHandle> {
   const isThere = row?.agent === agent.name
   if (isThere && input === undefined) return runtime.job(jobId)
   if (isThere) await checkSameInput(wanted)
-  return runtime.spawn(agent, input === undefined ? {} : input, { id: jobId, source })
+  if (input !== undefined) return runtime.spawn(agent, input, { id: jobId, source })
+  return runtime.spawn(agent, {}, { id: jobId, source }).catch((error) => {
+    const isInput = isAetherisError(error, 'INPUT_INVALID') && error.issues.length > 0 // else it is the id
+    if (!isInput) throw error
+    throw withAdvice(error, `There is no --input; add --input ${quoted(exampleJson(agent.input))}`)
+  })
 }
 
 /** Input that the job was not made from would go unheard. @throws AetherisError JOB_EXISTS */
@@ -102,10 +109,7 @@ async function announce(context: Context, { store, jobId, agent, row, module, op
   const line = (id: string) => `  ${lineToType(context, options, 'run', module, '--id', id)}`
   if (row === undefined) output.note(`Job ${jobId}, new, of agent ${agent.name}`)
   else if (endStatuses.has(row.status)) {
-    output.note(
-      `Job ${jobId} had ended before, so nothing is done again. For a new one, give another id:`,
-      line('NAME'),
-    )
+    output.note(`Job ${jobId} had ended before, so nothing is done again. For a new one, give another id:`, line('ID'))
   } else output.note(`Job ${jobId}, going on after ${plural(row.seq, 'event')}`)
   if (options.id !== undefined) return
   for await (const other of store.list({ unfinished: true })) {

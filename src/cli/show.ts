@@ -22,8 +22,8 @@ export function show(program: Command, context: Context): void {
   program
     .command('show')
     .description('show where a job stands, what it waits for, and what it has used up')
-    .argument('<id>', 'the job')
-    .option('--module <path>', 'where the agent is defined (default: where it was loaded from)')
+    .argument('<ID>', 'the job')
+    .option('--module <PATH>', 'where the agent is defined (default: where it was loaded from)')
     .action(
       ending(context, (id: string, options: ShowOptions) =>
         withStore(context, options, (store) => showJob(context, store, id, options)),

@@ -7,7 +7,7 @@ export function terminate(program: Command, context: Context): void {
   const command = program
     .command('terminate')
     .description('end a job where it is: nothing is waited for, and nothing undone')
-    .argument('<id>', 'the job')
+    .argument('<ID>', 'the job')
   moduleOption(whoOptions(command)).action(
     ending(context, (id: string, options: Omit<ControlOptions, 'wait'> & WhoOptions) =>
       control(

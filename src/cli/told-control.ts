@@ -4,13 +4,13 @@ import type { JobSnapshot } from '../replay/job-snapshot.ts'
 import type { JobHandle } from '../runtime/job-handle.ts'
 import { endStatuses, type JobRow } from '../store/store.ts'
 import { lineToType } from './context.ts'
-import type { Applied, Control, Controlling } from './control.ts'
+import type { Applied, Control, Controlling } from './controlling.ts'
 import { eventText } from './event-text.ts'
 import { exit } from './exit-codes.ts'
 import { lastEvent } from './history.ts'
 import { reasonLines } from './reasons.ts'
 import { reportError } from './report-error.ts'
-import { reasonsOf } from './rest.ts'
+import { storedReasons } from './rest.ts'
 import { timeText } from './text.ts'
 
 /** What is said of a command to a job that nobody goes on with. Each function gives the exit code. */
@@ -64,12 +64,12 @@ export function otherwise(before: JobEvent | undefined): string {
 
 /** Of a command that makes no sense: why, and what could be done instead. */
 export async function refused(about: Controlling, error: AetherisError, job: JobHandle): Promise<number> {
-  const { context, row } = about
+  const { context, store, row } = about
   const code = await reportError(error, context)
   const snapshot = job.getSnapshot()
-  const reasons = reasonsOf({ snapshot, agent: job.agent }, { unread: 0, isOwned: true })
+  const reasons = await storedReasons(store, { snapshot, agent: job.agent }, Date.now())
   const lines = await reasonLines({ ...about, jobId: row.id }, reasons)
-  const head = snapshot.status === 'active' ? `${row.id} is in this state:` : `${row.id} is ${snapshot.phase}:`
+  const head = snapshot.status === 'active' ? `${row.id} is in this state:` : `${row.id} has ended:`
   context.output.note(head, ...lines.map((line) => `  ${line}`))
   return code
 }

@@ -13,7 +13,7 @@ export function verify(program: Command, context: Context): void {
   program
     .command('verify')
     .description('check that the data is whole: of one job, or everything')
-    .argument('[id]', 'a job')
+    .argument('[ID]', 'a job')
     .action(ending(context, (id: string | undefined, options: CommonOptions) => check(context, id, options)))
 }
 

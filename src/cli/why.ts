@@ -15,8 +15,8 @@ export function why(program: Command, context: Context): void {
   program
     .command('why')
     .description('say why a job does not move: what it waits for, who owes that, since when, and what to type')
-    .argument('<id>', 'the job')
-    .option('--module <path>', 'where the agent is defined (default: where it was loaded from)')
+    .argument('<ID>', 'the job')
+    .option('--module <PATH>', 'where the agent is defined (default: where it was loaded from)')
     .action(
       ending(context, (id: string, options: WhyOptions) =>
         withStore(context, options, (store) => explain(context, store, id, options)),

@@ -7,12 +7,13 @@ import { AetherisError, type ErrorData, toErrorData } from '../base/error.ts'
 import type { Json } from '../base/json.ts'
 import { limits } from '../base/limits.ts'
 import { holds } from '../graph/condition.ts'
-import type { Body, Node, NodeOf, Scope, TaskGraph } from '../graph/graph.ts'
+import type { Body, Node, NodeOf, TaskGraph } from '../graph/graph.ts'
 import { dependencies } from '../graph/order.ts'
 import type { Results } from '../graph/result.ts'
+import type { Scope } from '../graph/template.ts'
 import { resolve } from '../graph/template.ts'
 import { compile, type MachineDefinition, sourceOf } from './compile.ts'
-import { compensationsOf, resultOf, type Settled } from './settle.ts'
+import { compensationsOf, type Outcomes, resultOf, type Settled } from './settle.ts'
 
 /** What a plan's machine begins with. */
 export interface PlanInput {
@@ -24,11 +25,7 @@ export interface PlanInput {
   iteration?: number
 }
 
-export interface PlanContext extends Omit<PlanInput, 'results'> {
-  /** By node id, in the order in which they settled. */
-  nodes: Results
-  /** What parts of the plan have left to be undone, by node. */
-  undo: Readonly<Record<string, PlanOutcome['undo']>>
+export interface PlanContext extends Omit<PlanInput, 'results'>, Outcomes {
   /** Nothing more is begun. */
   halted?: Stopped
   /** The node that failed the plan, and how. */

@@ -2,15 +2,22 @@ import type { MapOutcome } from '../../machines/map.ts'
 import type { EndedError, PartOutcome } from '../../machines/outcome.ts'
 import { toErrorData } from '../base/error.ts'
 import { isObject, type Json } from '../base/json.ts'
-import type { Body, Node, NodeOf, Scope } from '../graph/graph.ts'
-import type { Compensation, NodeResult } from '../graph/result.ts'
-import { resolve } from '../graph/template.ts'
-import type { PlanContext } from './hydrate.ts'
+import type { Body, Node, NodeOf } from '../graph/graph.ts'
+import type { Compensation, NodeResult, Results } from '../graph/result.ts'
+import { resolve, type Scope } from '../graph/template.ts'
 
 /** What it means for a node that its actor has ended, and what can be undone of it. */
 
 /** What the runtime answers the inert actor of a wait. */
 export type WaitAnswer = { payload: Json } | { timedOut: true }
+
+/** What a plan has come to so far. */
+export interface Outcomes {
+  /** By node id, in the order in which they settled. */
+  nodes: Results
+  /** What parts of the plan have left to be undone, by node. */
+  undo: Readonly<Record<string, Compensation[]>>
+}
 
 export interface Settled {
   result: NodeResult
@@ -63,31 +70,25 @@ function itemsToUndo(node: NodeOf<'map'>, { output, order }: MapOutcome, scope: 
  * The calls that undo what a plan has done, latest first. What may have happened is undone as well: compensations are
  * harmless where there is nothing to undo.
  */
-export function compensationsOf(graph: Body, context: PlanContext, scope: Scope): Compensation[] {
+export function compensationsOf(graph: Body, outcomes: Outcomes, scope: Scope): Compensation[] {
   const nodes = new Map(graph.nodes.map((node) => [node.id, node]))
-  return Object.keys(context.nodes)
+  return Object.keys(outcomes.nodes)
     .toReversed()
     .flatMap((id) => {
-      const parts = context.undo[id]
+      const parts = outcomes.undo[id]
       const node = nodes.get(id)
       if (parts !== undefined) return prefixed(node, parts)
-      const result = context.nodes[id]
-      if (
-        result === undefined ||
-        !mayHaveHappened(result) ||
-        node === undefined ||
-        node.kind === 'map' ||
-        !('compensate' in node) ||
-        !node.compensate
-      )
-        return []
+      const result = outcomes.nodes[id]
+      if (!mayHaveHappened(result) || node === undefined || node.kind === 'map') return []
+      if (!('compensate' in node) || node.compensate === undefined) return []
       const undoing = result.status === 'completed' ? result.output : undefined
       const input = resolve(node.compensate.input, { ...scope, undoing }) ?? null
       return [{ id, tool: node.compensate.tool, input }]
     })
 }
 
-function mayHaveHappened(result: NodeResult): boolean {
+function mayHaveHappened(result: NodeResult | undefined): result is NodeResult {
+  if (result === undefined) return false
   if (result.status === 'failed') return result.isUncertain === true
   return result.status === 'completed' || result.status === 'unknown'
 }

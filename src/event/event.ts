@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { AetherisError } from '../base/error.ts'
 import type { Json } from '../base/json.ts'
+import { limits } from '../base/limits.ts'
 import { approvalSchema, verdict } from './approval.ts'
 import { budgetLimit, budgetSchema } from './budget.ts'
 import { spendingFields } from './spending.ts'
@@ -16,6 +17,10 @@ import { spendingFields } from './spending.ts'
 const json: z.ZodType<Json> = z.custom<Json>((value) => value !== undefined, 'expected JSON')
 const id = z.string().min(1)
 const count = z.int().min(0)
+/** The last epoch millisecond that a `Date` can hold. What happens is so early that whatever it makes due has a date. */
+const dateMax = 8.64e15
+const date = count.max(dateMax)
+const now = count.max(dateMax - limits.delayMsMax)
 const error = z.strictObject({ name: z.string(), message: z.string(), code: z.string().optional() })
 const issue = z.strictObject({
   path: z.array(z.union([z.string(), z.number()])),
@@ -77,7 +82,7 @@ export const eventData = {
   /** Also an input, where what was under way has stopped. */
   'node.cancelled': z.strictObject({ effect: id, attempt: count, ...spendingFields }),
   /** Without an effect it is the job's own. */
-  'timer.armed': z.strictObject({ timer: id, effect: id.optional(), purpose: timerPurpose, dueAt: count }),
+  'timer.armed': z.strictObject({ timer: id, effect: id.optional(), purpose: timerPurpose, dueAt: date }),
   'compensation.started': z.strictObject({ effects: z.array(id) }),
   'job.completed': z.strictObject({ output: json }),
   /** Also an input, where the runner gives up on a job. */
@@ -192,7 +197,7 @@ export type JobEvent = NewEvent & {
 const meta = {
   id,
   v: z.literal(eventVersion),
-  at: count,
+  at: now,
   cause: count.nullable(),
   state: json,
   jobId: id,

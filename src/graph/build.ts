@@ -1,8 +1,10 @@
+import type { Condition } from './condition.ts'
 import { type Place, toTemplate } from './draft.ts'
-import { type Condition, illegalId, isNodeId, type NodeKind, type Template } from './graph.ts'
+import { illegalId, isNodeId, type NodeKind } from './graph.ts'
 import { type Path, planInvalid, problem, quote } from './issue.ts'
 import { conditionOf, type When } from './question.ts'
 import { type AgentLike, makeRef, type Ref, type SignalLike, type ToolLike, targetOf } from './ref.ts'
+import type { Template } from './template.ts'
 import type { Undo } from './undo.ts'
 
 /** Collects the nodes of one plan; each method of `Graph` is one of these. */

@@ -1,9 +1,8 @@
 import type { Issue } from '../base/error.ts'
 import { isObject, type Json } from '../base/json.ts'
 import { limits } from '../base/limits.ts'
-import type { Condition, Scope, Template } from './graph.ts'
 import { type Path, problem, quote } from './issue.ts'
-import { resolve, templateIssues } from './template.ts'
+import { resolve, type Scope, type Template, templateIssues } from './template.ts'
 
 /**
  * Conditions: total questions about earlier outputs.
@@ -11,6 +10,21 @@ import { resolve, templateIssues } from './template.ts'
  * Whatever the condition and the outputs, the answer is true or false. What cannot be compared is false rather than an
  * error, since a plan that was checked must not fail on the type of a value that a tool returned.
  */
+
+/** A question about earlier outputs with the answer true or false; total, never throws. */
+export type Condition =
+  | { is: Template }
+  | { exists: Template }
+  | { eq: [Template, Template] }
+  | { ne: [Template, Template] }
+  | { lt: [Template, Template] }
+  | { lte: [Template, Template] }
+  | { gt: [Template, Template] }
+  | { gte: [Template, Template] }
+  | { in: [Template, Template] }
+  | { not: Condition }
+  | { all: Condition[] }
+  | { any: Condition[] }
 
 type Operand = Json | undefined
 

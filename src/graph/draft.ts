@@ -1,7 +1,7 @@
 import { type Json, jsonLimits } from '../base/json.ts'
-import type { Template } from './graph.ts'
 import { type Path, planInvalid, problem, readJson } from './issue.ts'
 import { type RefTarget, targetOf } from './ref.ts'
+import type { Template } from './template.ts'
 
 /** Templates from values in which references stand. */
 

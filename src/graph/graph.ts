@@ -1,37 +1,14 @@
 import { z } from 'zod'
 import type { Issue } from '../base/error.ts'
-import type { Json } from '../base/json.ts'
 import { limits } from '../base/limits.ts'
 import { policySchema } from '../event/approval.ts'
-import { conditionIssues } from './condition.ts'
-import { templateIssues } from './template.ts'
+import { type Condition, conditionIssues } from './condition.ts'
+import { type Template, templateIssues } from './template.ts'
 
 /**
  * A plan as data: nodes, and edges between them by reference to earlier outputs or by `after`.
  * No closures and no strings that are parsed, so a plan can be stored, hashed, checked and made by a model.
  */
-
-/** Where a node's input comes from. Any JSON, in which these objects are filled in:
- *  `{ "$ref": ["find", "urls", 0] }` an earlier node's output and a path into it, `{ "$input": ["topic"] }` the
- *  job's input, `{ "$item": [] }` and `{ "$index": [] }` the item of a map, `{ "$state": [] }` and `{ "$iteration": [] }`
- *  what a loop goes on with, `{ "$output": [] }` what is to be undone, `{ "$case": [name, { … }] }` the member of that
- *  name, `{ "$literal": … }` the value as it is. */
-export type Template = Json
-
-/** A question about earlier outputs with the answer true or false; total, never throws. */
-export type Condition =
-  | { is: Template }
-  | { exists: Template }
-  | { eq: [Template, Template] }
-  | { ne: [Template, Template] }
-  | { lt: [Template, Template] }
-  | { lte: [Template, Template] }
-  | { gt: [Template, Template] }
-  | { gte: [Template, Template] }
-  | { in: [Template, Template] }
-  | { not: Condition }
-  | { all: Condition[] }
-  | { any: Condition[] }
 
 /** A schema from a function that finds issues: a union of zod's would answer each mistake with twelve alternatives. */
 function checkedBy<T>(find: (value: unknown) => Issue[]): z.ZodType<T> {
@@ -179,17 +156,3 @@ export const taskGraphSchema = z.strictObject({
   revise: z.strictObject({ onSettled: z.boolean().optional(), onFailure: z.boolean().optional() }).optional(),
 })
 export type TaskGraph = z.infer<typeof taskGraphSchema>
-
-/** What templates and conditions are resolved against. `undefined` stands for the output of a node that has none. */
-export interface Scope {
-  input: Json
-  output(node: string): Json | undefined
-  /** Of a map. */
-  item?: Json
-  index?: number
-  /** Of a loop. */
-  state?: Json
-  iteration?: number
-  /** What is to be undone. */
-  undoing?: Json | undefined
-}

@@ -30,6 +30,7 @@ export type PlanIssueCode =
   | 'settled_id'
   | 'contradiction'
   | 'foreign_reference'
+  | 'reference_as_value'
   | 'plan_closed'
 
 export type Path = readonly (string | number)[]

@@ -1,7 +1,8 @@
+import type { Condition } from './condition.ts'
 import { conditionTemplates } from './condition.ts'
-import type { Condition, Node, Template } from './graph.ts'
+import type { Node } from './graph.ts'
 import type { Path } from './issue.ts'
-import type { Form } from './template.ts'
+import type { Form, Template } from './template.ts'
 
 /** A place in a node where a template stands. */
 export interface Place {

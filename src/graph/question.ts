@@ -1,7 +1,8 @@
 import { limits } from '../base/limits.ts'
-import type { Condition, Template } from './graph.ts'
+import type { Condition } from './condition.ts'
 import { type Path, planInvalid, problem } from './issue.ts'
 import { type Arg, type Ref, targetOf } from './ref.ts'
+import type { Template } from './template.ts'
 
 /** Conditions as they are written in code: questions in which references stand for outputs. */
 

@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import { pathText } from '../base/json.ts'
-import type { Template } from './graph.ts'
-import type { Path } from './issue.ts'
+import { type Path, planInvalid, problem } from './issue.ts'
+import type { Template } from './template.ts'
 
 /**
  * References: typed stand-ins for what a node will put out.
@@ -102,14 +102,13 @@ const iterators = new Set<string | symbol>([Symbol.iterator, Symbol.asyncIterato
 
 function traps(target: RefTarget, text: string): ProxyHandler<object> {
   const refuse = (what: string): never => {
-    throw new TypeError(
-      `The reference ${text} cannot be ${what}: there is no value yet while a plan is made. Pass it to a node as an input.`,
-    )
+    const message = `The reference ${text} cannot be ${what}: there is no value yet while a plan is made. Pass it as it is to a node as an input, and make of it what you need in the tool.`
+    throw planInvalid([problem('reference_as_value', [], message)])
   }
   return {
     get(behind, key) {
       if (key === inspect) return Reflect.get(behind, key)
-      if (conversions.has(key)) return () => refuse('used as a value')
+      if (conversions.has(key)) return () => refuse('put into a text or used as another value')
       if (iterators.has(key)) return refuse('iterated (use graph.map)')
       if (typeof key === 'symbol') return undefined
       // A position comes as text; a record with such keys is found under a number just as well.

@@ -1,7 +1,6 @@
 import type { Issue } from '../base/error.ts'
 import { isObject, type Json, type JsonObject } from '../base/json.ts'
 import { limits } from '../base/limits.ts'
-import type { Scope, Template } from './graph.ts'
 import { type Path, problem, quote } from './issue.ts'
 
 /**
@@ -10,6 +9,27 @@ import { type Path, problem, quote } from './issue.ts'
  * Total: whatever the template, the functions here return. Only own members are read, never a prototype's, so that
  * `{ "$ref": ["find", "constructor"] }` finds nothing.
  */
+
+/** Where a node's input comes from. Any JSON, in which these objects are filled in:
+ *  `{ "$ref": ["find", "urls", 0] }` an earlier node's output and a path into it, `{ "$input": ["topic"] }` the
+ *  job's input, `{ "$item": [] }` and `{ "$index": [] }` the item of a map, `{ "$state": [] }` and `{ "$iteration": [] }`
+ *  what a loop goes on with, `{ "$output": [] }` what is to be undone, `{ "$case": [name, { … }] }` the member of that
+ *  name, `{ "$literal": … }` the value as it is. */
+export type Template = Json
+
+/** What templates and conditions are resolved against. `undefined` stands for the output of a node that has none. */
+export interface Scope {
+  input: Json
+  output(node: string): Json | undefined
+  /** Of a map. */
+  item?: Json
+  index?: number
+  /** Of a loop. */
+  state?: Json
+  iteration?: number
+  /** What is to be undone. */
+  undoing?: Json | undefined
+}
 
 /** What stands in an object's place when it is `{ [form]: argument }` and nothing else. */
 const forms = ['$ref', '$input', '$item', '$index', '$state', '$iteration', '$output', '$case', '$literal'] as const

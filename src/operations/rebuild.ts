@@ -1,3 +1,4 @@
+import type { AnyAgent } from '../agent/agent.ts'
 import { isAetherisError } from '../base/error.ts'
 import { type EventData, endTypes, type JobEvent } from '../event/event.ts'
 import { Execution } from '../replay/execution.ts'
@@ -6,14 +7,43 @@ import { foldEvent } from '../replay/verify-fold.ts'
 import { childEnd } from '../runtime/family.ts'
 import { statusOf } from '../runtime/runner.ts'
 import { defaultPriority } from '../scheduler/slots.ts'
+import type { CommitHead } from '../store/level-medium.ts'
 import type { Salvage, Salvaged } from '../store/level-salvage.ts'
-import type { CommitHead } from '../store/level-writer.ts'
 import { endStatuses, type JobRow, type JobStatus, type JobStore, keyPart } from '../store/store.ts'
 import { corrupt } from '../store/store-error.ts'
 import { Refill } from './refill.ts'
-import type { JobLoss, RepairOptions, RepairReport } from './repair.ts'
 
 /** Fills a new store with what was salvaged, and says what is lost. */
+
+export interface RebuildOptions {
+  /** The definition of an agent, where a job cannot be folded without it: hand-written machines. Default: unknown. */
+  agentOf?: (created: EventData<'job.created'>) => Promise<AnyAgent | undefined>
+  /** Told after each job, with the number of jobs so far. */
+  onProgress?: (jobs: number) => void
+}
+
+/** What was lost of one job. */
+export interface JobLoss {
+  jobId: string
+  /** Events that were kept: those before this seq. 0: the job is lost. */
+  kept: number
+  /** Events that there once were, as far as is known; those from `kept` on are lost. */
+  known: number
+  /** What else is lost, in sentences. */
+  losses: string[]
+}
+
+export interface RepairReport {
+  jobs: number
+  events: number
+  pruned: number
+  /** Jobs of which something is lost. Of all others everything was kept. */
+  damaged: JobLoss[]
+  /** Why more may be lost than can be told, in sentences; empty where `damaged` is all. */
+  doubts: string[]
+  /** Jobs that pause before they do anything: what they have done is not known for certain. */
+  paused: string[]
+}
 
 /** A job that waits for another one that it has started. */
 interface Awaiting {
@@ -27,7 +57,7 @@ export class Rebuilding {
   private readonly store: JobStore
   private readonly salvage: Salvage
   private readonly witnessed: CommitHead | undefined
-  private readonly options: RepairOptions
+  private readonly options: RebuildOptions
   private readonly awaiting: Awaiting[] = []
   private readonly unfinished: string[] = []
   private readonly lost: string[] = []
@@ -37,7 +67,7 @@ export class Rebuilding {
     salvage: Salvage,
     witnessed: CommitHead | undefined,
     doubts: readonly string[],
-    options: RepairOptions,
+    options: RebuildOptions,
   ) {
     this.store = store
     this.salvage = salvage
@@ -174,14 +204,14 @@ interface Folded {
 
 /** Folds a history as far as that can be done here. */
 class Folding {
-  private readonly agentOf: RepairOptions['agentOf']
+  private readonly agentOf: RebuildOptions['agentOf']
   private created: EventData<'job.created'> | undefined
   private execution: Execution | undefined
   private why: string | undefined
   private last: JobStatus | undefined
   private readonly signals: string[] = []
 
-  constructor(agentOf: RepairOptions['agentOf']) {
+  constructor(agentOf: RebuildOptions['agentOf']) {
     this.agentOf = agentOf
   }
 

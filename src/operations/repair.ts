@@ -1,49 +1,20 @@
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { dirname, join, relative, resolve } from 'node:path'
-import type { AnyAgent } from '../agent/agent.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { AetherisError } from '../base/error.ts'
-import type { EventData } from '../event/event.ts'
 import { formatIn } from '../store/level-files.ts'
 import { lockDirectory } from '../store/level-lock.ts'
 import { openRescued, Salvage } from '../store/level-salvage.ts'
 import { corrupt } from '../store/store-error.ts'
 import { readWatermark } from '../store/watermark.ts'
 import { newDirectory } from './new-directory.ts'
-import { Rebuilding } from './rebuild.ts'
+import { Rebuilding, type RebuildOptions, type RepairReport } from './rebuild.ts'
 import { rescue } from './rescue.ts'
 
-export interface RepairOptions {
+export interface RepairOptions extends RebuildOptions {
   /** Default: the system clock. */
   clock?: Clock
-  /** The definition of an agent, where a job cannot be folded without it: hand-written machines. Default: unknown. */
-  agentOf?: (created: EventData<'job.created'>) => Promise<AnyAgent | undefined>
-  /** Told after each job, with the number of jobs so far. */
-  onProgress?: (jobs: number) => void
-}
-
-/** What was lost of one job. */
-export interface JobLoss {
-  jobId: string
-  /** Events that were kept: those before this seq. 0: the job is lost. */
-  kept: number
-  /** Events that there once were, as far as is known; those from `kept` on are lost. */
-  known: number
-  /** What else is lost, in sentences. */
-  losses: string[]
-}
-
-export interface RepairReport {
-  jobs: number
-  events: number
-  pruned: number
-  /** Jobs of which something is lost. Of all others everything was kept. */
-  damaged: JobLoss[]
-  /** Why more may be lost than can be told, in sentences; empty where `damaged` is all. */
-  doubts: string[]
-  /** Jobs that pause before they do anything: what they have done is not known for certain. */
-  paused: string[]
 }
 
 /**

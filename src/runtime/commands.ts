@@ -71,10 +71,12 @@ function revise(body: CommandBody<'revise'>, job: JobSnapshot): Decision {
 function rerun({ node, ...who }: CommandBody<'retry'>, job: JobSnapshot, onlyFailed: boolean): Decision {
   const status = job.nodeStatus(node)
   if (job.graph === undefined) return refuse('The job runs a hand-written machine, which has no nodes.')
-  if (status === undefined) return refuse(`The plan of the job has no node "${node}".`)
+  if (status === undefined)
+    return refuse(`The plan of the job has no node "${node}"${others(node, Object.keys(job.nodes))}.`)
   const isFailed = status === 'failed'
-  if (onlyFailed && !isFailed) return refuse(`Node "${node}" is ${status}; only a node that has failed is tried again.`)
-  if (!(node in job.results)) return refuse(`Node "${node}" is ${status}; it has not settled yet.`)
+  const is = `Node "${node}" is ${stands(node, job)}`
+  if (onlyFailed && !isFailed) return refuse(`${is}; only a node that has failed is tried again.`)
+  if (!(node in job.results)) return refuse(`${is}; it has not settled yet.`)
   if (job.wasUndone)
     return refuse('What the job had done was undone, so there is nothing to go on from; start a new job.')
   if (job.phase !== 'failed' && (job.phase !== 'running' || job.isFailing)) {
@@ -154,8 +156,34 @@ function standing(id: string, job: JobSnapshot): string {
       .slice(0, 5)
       .map(({ effect }) => effect)
       .join(', ')}`
-  const status = job.nodeStatus(id) ?? several[0]?.status
-  return status === undefined ? '; the job has no such node' : `: it is ${status}`
+  const status = stands(id, job) ?? several[0]?.status
+  if (status !== undefined) return `: it is ${status}`
+  const names = new Set([...Object.keys(job.nodes), ...job.pending.map(({ effect }) => effect)])
+  return `; the job has no such node${others(id, [...names])}`
+}
+
+/** Where a node stands, in words. */
+function stands(node: string, job: JobSnapshot): string | undefined {
+  const pending = pendingOf(node, job)
+  return pending !== undefined && toBegin.has(pending.status) ? 'about to begin' : job.nodeStatus(node)
+}
+
+const toBegin: ReadonlySet<Pending['status']> = new Set(['requested', 'ready', 'interrupted'])
+
+const othersMax = 5
+
+/** What there is instead of a node that there is not: first what begins as its name does. */
+function others(id: string, names: readonly string[]): string {
+  const near = names.map((name) => ({ name, shared: sharedStart(name, id) })).sort((a, b) => b.shared - a.shared)
+  const first = near.slice(0, othersMax).map(({ name }) => name)
+  const more = names.length > othersMax ? `, and ${names.length - othersMax} more` : ''
+  return names.length === 0 ? '' : ` (it has: ${first.join(', ')}${more})`
+}
+
+function sharedStart(one: string, other: string): number {
+  let length = 0
+  while (length < one.length && one[length] === other[length]) length += 1
+  return length
 }
 
 function stateOf(job: JobSnapshot): string {

@@ -3,9 +3,8 @@ import { chainHash, parseText, splitHash } from './chain.ts'
 import { keys, under } from './keys.ts'
 import { collect, type LevelDatabase, View } from './level-db.ts'
 import { type CommitEntry, commitOf, firstCommitHash } from './level-draft.ts'
-import type { Testimony } from './level-medium.ts'
+import type { CommitHead, Testimony } from './level-medium.ts'
 import { decodeRow } from './level-rows.ts'
-import type { CommitHead } from './level-writer.ts'
 import { corrupt } from './store-error.ts'
 
 /**

@@ -4,9 +4,9 @@ import { keyParts, keys, under } from './keys.ts'
 import { checkCommits, checkWitness, headOf } from './level-check.ts'
 import { atOneMoment, collect, type View } from './level-db.ts'
 import type { CommitEntry } from './level-draft.ts'
+import type { CommitHead } from './level-medium.ts'
 import type { Session } from './level-session.ts'
 import { caught, Verification, verifyJob } from './level-verify-job.ts'
-import type { CommitHead } from './level-writer.ts'
 import type { Finding } from './store.ts'
 
 /**

@@ -3,7 +3,7 @@ import type { Request } from './group-commit.ts'
 import { keys } from './keys.ts'
 import { asStoreError, type LevelDatabase } from './level-db.ts'
 import { Draft } from './level-draft.ts'
-import type { Medium } from './level-medium.ts'
+import type { CommitHead, Medium } from './level-medium.ts'
 import type { Rows } from './level-rows.ts'
 import { keysOfCommit, stageClaim, stageCommit, stageMessage, stagePrune } from './level-stage.ts'
 import type { PreparedCommit, PreparedMessage } from './request.ts'
@@ -21,12 +21,6 @@ export type Work =
   | { kind: 'claim'; jobId: string }
   | { kind: 'message'; message: PreparedMessage }
   | { kind: 'prune'; jobId: string; at: number }
-
-export interface CommitHead {
-  /** Number of the last commit record; 0 where there is none. */
-  commit: number
-  hash: string
-}
 
 export class LevelWriter {
   readonly #db: LevelDatabase

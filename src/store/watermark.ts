@@ -1,6 +1,6 @@
 import { type FileHandle, open, readFile } from 'node:fs/promises'
 import { seal, unseal } from './chain.ts'
-import type { CommitHead } from './level-writer.ts'
+import type { CommitHead } from './level-medium.ts'
 import { replaceFile } from './sync-files.ts'
 
 /**

@@ -81,8 +81,11 @@ describe('an approval', () => {
       [['approve', 'job', 'pay', '--by', 'ana', '--digest', digest.slice(0, 7)], 'has changed since it was shown'],
       [['approve', 'job', 'pay', '--by', 'ana', '--option', 'maybe'], 'it takes: approve, deny.'],
       [['deny', 'job', 'pay', '--by', 'ana', '--option', 'approve'], 'means to approve, not to deny'],
-      [['approve', 'job', 'gone', '--by', 'ana'], 'the job has no such node'],
-      [['approve', 'job', 'pay'], "required option '--by <name>' not specified"],
+      [['approve', 'job', 'gone', '--by', 'ana'], 'the job has no such node (it has: pay).'],
+      [
+        ['resolve', 'job', 'pay', '--again', '--data', '.aetheris'],
+        "required option '--by NAME' not specified\nType:\n  aetheris resolve job pay --again --data .aetheris --by NAME --reason TEXT\n",
+      ],
       [['approve', 'job', 'pay', '--by', ''], 'by: Too small'],
       [['approve', 'nobody', 'pay', '--by', 'ana'], 'There is no job "nobody"'],
     ]
@@ -101,6 +104,10 @@ describe('an approval', () => {
       ),
     })
     expect((await events()).slice(-1)).toEqual(['approval.decided'])
+    const late = await cli('resolve', 'job', 'pay', '--again', '--by', 'ana', '--reason', 'x')
+    expect(late.stderr).toContain('The outcome of "pay" is not in doubt: it is about to begin.\n')
+    expect(linesToType(late.stderr)).toEqual([`aetheris run ${agents} --id job`])
+    expect((await cli('retry', 'job', 'pay')).stderr).toContain('Node "pay" is about to begin; only a node that has')
     // Whoever was killed right after it says the same again, and the job goes on.
     const again = await json('approve', 'job', 'pay', '--by', 'ana')
     expect(again).toMatchObject({
@@ -259,7 +266,7 @@ describe('a node', () => {
     expect(failed.code).toBe(1)
     expect(await cli('retry', 'job', 'hotel')).toMatchObject({
       code: 2,
-      stderr: expect.stringMatching(/Node "hotel" is completed; only a node that has failed.*\njob is failed:\n/),
+      stderr: expect.stringMatching(/Node "hotel" is completed; only a node that has failed.*\njob has ended:\n/),
     })
     open()
     const retried = await cli('retry', 'job', 'car', '--by', 'ana', '--reason', 'one is back')
@@ -331,7 +338,7 @@ describe('a command that makes no sense', () => {
   test.each([
     ['retry', ['review'], 'only a node that has failed is tried again'],
     ['restart', ['review'], 'it has not settled yet'],
-    ['restart', ['gone'], 'has no node "gone"'],
+    ['restart', ['gone'], 'has no node "gone" (it has: say, review).'],
     ['approve', ['say', '--by', 'ana'], '"say" asks for no approval: it is completed.'],
     [
       'resolve',
@@ -344,7 +351,7 @@ describe('a command that makes no sense', () => {
     const { code, stdout, stderr } = await cli(verb, 'job', ...words)
     expect(stderr).toContain(message)
     expect(stderr).toContain('\njob is in this state:\n  review waits for the signal "approval".\n')
-    expect(linesToType(stderr)).toEqual([`aetheris signal job approval '{"approved":true,"by":"YOUR NAME"}'`])
+    expect(linesToType(stderr)).toEqual([`aetheris signal job approval '{"approved":true,"by":"TEXT"}'`])
     expect([code, stdout]).toEqual([2, ''])
     expect((await json(verb, 'job', ...words)).value).toMatchObject({ error: { code: 'COMMAND_REFUSED' } })
   })

@@ -184,14 +184,14 @@ describe.concurrent('prune', () => {
 
 describe.concurrent('wrong usage is exit 2', () => {
   test.each([
-    [['backup'], "required option '--to <file>' not specified"],
+    [['backup'], "required option '--to FILE' not specified"],
     [['backup', '--to', '.aetheris/FORMAT'], 'exists already'],
     [['backup', '--to', 'b', '--data', 'gone'], 'There is no data directory at'],
-    [['restore'], "missing required argument 'file'"],
+    [['restore'], "missing required argument 'FILE'"],
     [['restore', '.aetheris/FORMAT', '--data', 'new'], 'This is no archive of Aetheris'],
     [['restore', '.aetheris/FORMAT'], 'is not empty'],
     [['restore', 'x', '--data', ''], '--data is empty'],
-    [['repair'], "required option '--to <dir>' not specified"],
+    [['repair'], "required option '--to DIR' not specified"],
     [['repair', '--to', '.aetheris/new'], 'must not be in the damaged one'],
     [['repair', '--to', 'new', '--data', 'gone'], 'There is no data directory at'],
     [['prune'], '--settled-before AGE'],

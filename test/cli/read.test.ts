@@ -67,7 +67,7 @@ describe.concurrent('show', () => {
     const { code, stdout, stderr } = await cli('show', 'waits')
     expect(stdout).toMatch(/^status +waiting$/m)
     expect(stdout).toContain('review waits for the signal "approval".\n  say gave:\n    "\\u001b]0;owned\\u0007"\n')
-    expect(stdout).toMatch(/ {2}aetheris signal waits approval '\{"approved":true,"by":"YOUR NAME"\}'\n$/)
+    expect(stdout).toMatch(/ {2}aetheris signal waits approval '\{"approved":true,"by":"TEXT"\}'\n$/)
     expect(`${stdout}${stderr}`).not.toContain('\u001b')
     expect(code).toBe(0)
   })
@@ -231,13 +231,16 @@ describe.concurrent('verify', () => {
 
 describe.concurrent('wrong usage is exit 2', () => {
   test.each([
-    [['show', 'nobody'], 'There is no job "nobody"'],
+    [
+      ['show', 'nobody'],
+      '/.aetheris". `aetheris jobs` lists those that are there; --data DIR names another directory.',
+    ],
     [['events', 'no/body!'], 'There is no job'],
     [['replay', 'nobody'], 'There is no job "nobody"'],
-    [['verify', 'nobody'], 'No job has the id "nobody"'],
+    [['verify', 'nobody'], 'There is no job "nobody"'],
     [['replay', 'done', '--until', '6'], '--until goes from 0 to 5'],
     [['replay', 'done', '--until', '-1'], "argument '-1' is invalid"],
-    [['events'], "missing required argument 'id'"],
+    [['events'], "missing required argument 'ID'"],
     [['jobs', '--data', 'gone'], 'There is no data directory at'],
   ])('%j', async (words, message) => {
     const copy = await copyOf(cwd)

@@ -129,15 +129,52 @@ describe.concurrent('run', () => {
     }
   })
 
+  test('shows the line of the module that an error comes from', async () => {
+    const cwd = await newDirectory()
+    const module = (name: string, plan: string) => {
+      const text = `import { agent, tool } from 'aetheris'
+import { z } from 'zod'
+const text = z.object({ text: z.string() })
+const say = tool({ name: 'say', input: text, output: text, run: (given) => given })
+const ideas: string[] = []
+export const made = agent({
+  name: 'made', input: z.any(), output: z.any(), tools: [say],
+  plan(graph) {
+    ${plan}
+  },
+})`
+      writeFileSync(join(cwd, name), text)
+    }
+    module('mixed.ts', "return 'More of '.concat(graph.call('a', say, { text: 'tea' }).text)")
+    const mixed = await aetheris(['run', 'mixed.ts'], { cwd })
+    expect(mixed.stderr).toMatch(
+      /^aetheris: The plan is not valid\. The reference a\.text cannot be put into a text .*\n {2}at mixed\.ts:9\n {4}return 'More of '\.concat\(.*\n$/,
+    )
+    expect(mixed.code).toBe(2)
+    const json = JSON.parse((await aetheris(['run', 'mixed.ts', '--json'], { cwd })).stdout)
+    expect(json).toMatchObject({ error: { code: 'PLAN_INVALID', at: expect.stringMatching(/\/mixed\.ts:9$/) } })
+    module('broken.ts', 'return ideas[0].length')
+    const broken = await aetheris(['run', 'broken.ts'], { cwd })
+    expect(broken.stderr).toMatch(/^aetheris: Cannot read .*\n {2}at broken\.ts:9\n {4}return ideas\[0\]\.length\n$/)
+    expect(broken.code).toBe(1)
+    writeFileSync(join(cwd, 'loading.ts'), "import { agent } from 'aetheris'\nagent({ name: '-' })")
+    const loading = await aetheris(['run', 'loading.ts'], { cwd })
+    expect(loading.stderr).toMatch(/could not be loaded: .*\n {2}at loading\.ts:2\n {4}agent\(\{ name: '-' \}\)\n$/)
+    expect(loading.code).toBe(2)
+  })
+
   test.each([
-    ['no module', ['run'], "missing required argument 'module'"],
+    ['no module', ['run'], "missing required argument 'MODULE'"],
     ['a module that is not there', ['run', 'nowhere.ts'], 'There is no module'],
+    ['a directory as module', ['run', '.'], 'is a directory; name the file in it that exports the agent'],
+    ['a module that is no code', ['run', 'data.json'], 'is no TypeScript or JavaScript'],
     ['a module that is broken', ['run', 'broken.ts'], 'could not be loaded'],
     ['a module without agents', ['run', 'empty.ts'], 'exports no agent (it exports: answer)'],
     ['no choice of agents', ['run', agents], 'exports several agents; choose one with --agent:\n'],
     ['an agent that it does not have', ['run', agents, '--agent', 'nobody'], 'exports no agent "nobody"'],
     ['an input that is no JSON', ['run', agents, '--agent', 'echo', '--input', '{text}'], 'The --input is not JSON'],
     ['an input that does not fit', ['run', agents, '--agent', 'echo', '--input', '{"text":1}'], 'text: Invalid input'],
+    ['no input where one is needed', ['run', agents, '--agent', 'counting'], 'There is no --input; add --input JSON'],
     ['an input file that is not there', ['run', agents, '--agent', 'echo', '--input', '@gone'], 'ENOENT'],
     ['an input file that is a directory', ['run', agents, '--agent', 'echo', '--input', '@.'], 'EISDIR'],
     ['an empty stdin', ['run', agents, '--agent', 'echo', '--input', '-'], 'it is empty'],
@@ -151,6 +188,7 @@ describe.concurrent('run', () => {
     const cwd = await newDirectory()
     writeFileSync(join(cwd, 'broken.ts'), 'export const = 1')
     writeFileSync(join(cwd, 'empty.ts'), 'export const answer = 42')
+    writeFileSync(join(cwd, 'data.json'), '{}')
     const { code, stdout, stderr } = await inProcess([...words, '--json'], { cwd })
     expect(stderr).toContain(message)
     expect(stderr).not.toMatch(/ {4}at /)

@@ -32,9 +32,9 @@ describe.concurrent('a job that waits for somebody', () => {
     expect(waits.stdout).toContain('a waits for somebody.\nreview waits for the signal "approval".\n')
     expect(waits.code).toBe(4)
     const answer = lineToType(waits.stdout)
-    expect(answer).toEqual(['signal', 'a', 'approval', '{"approved":true,"by":"YOUR NAME"}', '--data', 'some data'])
+    expect(answer).toEqual(['signal', 'a', 'approval', '{"approved":true,"by":"TEXT"}', '--data', 'some data'])
     const answered = await cli(...answer)
-    expect(answered.stdout).toContain('"by": "YOUR NAME"')
+    expect(answered.stdout).toContain('"by": "TEXT"')
     expect(answered.stdout).toMatch(/a completed: 9 events, replay: identical\n$/)
     expect(answered.code).toBe(0)
   })
@@ -86,7 +86,7 @@ describe.concurrent('a job that waits for somebody', () => {
     expect(answered.stdout).toMatch(/d\/part completed: \d+ events, replay: identical\n$/)
     expect(answered.stderr).toMatch(/It was started by a job that goes on with:\n {2}aetheris .* --id d\n$/)
     const { code, stdout } = await cli(...lineToType(answered.stderr))
-    expect(stdout).toMatch(/"by": "YOUR NAME",\n.*\n\}\nd completed: \d+ events, replay: identical\n$/)
+    expect(stdout).toMatch(/"by": "TEXT",\n.*\n\}\nd completed: \d+ events, replay: identical\n$/)
     expect(code).toBe(0)
   })
 
@@ -102,12 +102,15 @@ describe.concurrent('a job that waits for somebody', () => {
   test('takes no wrong signal', async () => {
     const cli = await waiting()
     const cases: [string[], string][] = [
-      [['c', 'approval', '{"approved":"yes"}'], 'approved: Invalid input'],
+      [
+        ['c', 'approval', '{"approved":"yes"}'],
+        `approved: Invalid input: expected boolean, received string; by: Invalid input: expected string, received undefined. Its form is '{"approved":true,"by":"TEXT"}'\n`,
+      ],
       [['c', 'approval', '{approved}'], 'The payload is not JSON'],
       [['c', 'applause', '{}'], 'knows no signal "applause"; it knows: approval'],
       [['c', 'xstate.done.actor.review', '{}'], 'reserved for the runtime'],
       [['nobody', 'approval', yes], 'There is no job "nobody"'],
-      [['c', 'approval'], "missing required argument 'json'"],
+      [['c', 'approval'], "missing required argument 'JSON'\nType:\n  aetheris signal c approval JSON\n"],
     ]
     for (const [words, message] of cases) {
       const { code, stdout, stderr } = await cli('signal', ...words)

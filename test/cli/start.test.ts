@@ -36,6 +36,13 @@ describe.concurrent('npm start', () => {
     expect(report()).toBe(written)
   })
 
+  test('-- --help shows every verb, as it is typed here', async () => {
+    const { code, stdout } = await new Cli(['--help'], { cwd: await newDirectory(), script }).ended
+    expect(stdout).toMatch(/^Usage: npm start -- \[options\] \[command\]\n/)
+    expect(stdout).toContain('\n  signal [options] ID NAME JSON')
+    expect(code).toBe(0)
+  })
+
   test('-- --crash is killed in the middle, and nothing that was done is done again', async () => {
     const { npmStart, input } = await place()
     const { code, stdout, stderr } = await npmStart('--crash', ...input()).ended
@@ -66,7 +73,7 @@ describe.concurrent('npm start', () => {
     expect(waits.code).toBe(4)
     expect(report()).toContain('| not decided |')
     const [, id, payload] = /^ {2}npm start -- signal (\S+) approval '(.*)' --data \S+\n$/m.exec(waits.stdout) ?? []
-    expect(payload).toBe('{"approved":true,"by":"YOUR NAME"}')
+    expect(payload).toBe('{"approved":true,"by":"TEXT"}')
     const answered = await npmStart('signal', String(id), 'approval', '{"approved":true,"by":"Ana","note":"known"}')
       .ended
     expect(answered.stdout).toContain('completed:')

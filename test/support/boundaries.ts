@@ -6,8 +6,8 @@ import { isAetherisError } from '../../src/base/error.ts'
 import type { Json } from '../../src/base/json.ts'
 import { parseCommand } from '../../src/event/command.ts'
 import { type JobEvent, parseEvent } from '../../src/event/event.ts'
+import type { Condition } from '../../src/graph/condition.ts'
 import { conditionIssues, holds } from '../../src/graph/condition.ts'
-import type { Condition } from '../../src/graph/graph.ts'
 import { checkGraph } from '../../src/graph/validate.ts'
 import { callEndpoint, exposeTools, type Handler } from '../../src/http/http.ts'
 import { agent, openRuntime, tool } from '../../src/index.ts'
@@ -161,7 +161,7 @@ async function lines({ words, files = {}, stdin = '' }: Entry): Promise<string |
     const line = (words as string[]).map((word) => (word === 'agents.mjs' ? agentsModule : word))
     const { code, stdout, stderr } = await inProcess([...line, '--json'], { cwd, input: String(stdin) })
     if (code === 0) return undefined
-    if (/not expected|\n\s+at /.test(stderr)) throw new Error(stderr)
+    if (/not expected|\n {4}at /.test(stderr)) throw new Error(stderr)
     return `${code} ${(JSON.parse(stdout) as { error: { code: string } }).error.code}`
   } finally {
     rmSync(cwd, { recursive: true })

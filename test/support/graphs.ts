@@ -1,6 +1,8 @@
 import fc from 'fast-check'
 import type { Json } from '../../src/base/json.ts'
-import type { Body, Condition, Node, TaskGraph, Template } from '../../src/graph/graph.ts'
+import type { Condition } from '../../src/graph/condition.ts'
+import type { Body, Node, TaskGraph } from '../../src/graph/graph.ts'
+import type { Template } from '../../src/graph/template.ts'
 
 /** Random plans that are valid: every kind of node, with references, `after`, conditions and what each may declare. */
 

@@ -1,5 +1,7 @@
 import type { Json } from '../../src/base/json.ts'
-import type { Condition, Node, TaskGraph, Template } from '../../src/graph/graph.ts'
+import type { Condition } from '../../src/graph/condition.ts'
+import type { Node, TaskGraph } from '../../src/graph/graph.ts'
+import type { Template } from '../../src/graph/template.ts'
 import type { CallSample, LoopSample, MapSample, Sample, Script, SpawnSample, When } from './plans.ts'
 
 /** The plan of a sample, as data. */

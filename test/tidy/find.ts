@@ -50,7 +50,7 @@ export function findInSources(files: Files): Finding[] {
   }
   for (const cycle of cycles(imports)) {
     const [path = ''] = cycle
-    found.push({ rule: 'cycle', path, line: 1, message: `run-time import cycle: ${[...cycle, path].join(' > ')}` })
+    found.push({ rule: 'cycle', path, line: 1, message: `import cycle: ${[...cycle, path].join(' > ')}` })
   }
   return found
 }
@@ -176,11 +176,11 @@ function folder(path: string): string {
   return top === 'src' && rest.length > 0 ? `src/${second}` : top
 }
 
-/** Groups of files that import each other at run time (Tarjan's strongly connected components). */
+/** Groups of files that import each other, be it only types (Tarjan's strongly connected components). */
 function cycles(imports: readonly Import[]): string[][] {
   const edges = new Map<string, Set<string>>()
-  for (const { from, specifier, typeOnly } of imports) {
-    if (typeOnly || !specifier.startsWith('.')) continue
+  for (const { from, specifier } of imports) {
+    if (!specifier.startsWith('.')) continue
     edges.set(from, (edges.get(from) ?? new Set()).add(target(from, specifier)))
   }
   const [index, low, stack, found] = [

@@ -9,7 +9,7 @@ import { AetherisError, errorCodes } from '../../src/base/error.ts'
 import { outline } from '../../src/cli/about.ts'
 import { commandOf } from '../../src/cli/command-line.ts'
 import { exit, exitCodeOf, UsageError } from '../../src/cli/exit-codes.ts'
-import { answerOf, examplePayload, type Field, fieldsOf, questionOf } from '../../src/cli/form.ts'
+import { answerOf, exampleJson, type Field, fieldsOf, questionOf } from '../../src/cli/form.ts'
 import { Recoveries } from '../../src/cli/recoveries.ts'
 import { isAsleep, type Rest, restOf, together } from '../../src/cli/rest.ts'
 import { cut, durationText, jsonText, printable, quoted, table, timeText } from '../../src/cli/text.ts'
@@ -106,7 +106,7 @@ describe('a signal as a form', () => {
   })
 
   test('has an example to start from', () => {
-    expect(examplePayload(payload)).toBe('{"ok":true,"by":"YOUR NAME","level":"low"}')
+    expect(exampleJson(payload)).toBe('{"ok":true,"by":"TEXT","level":"low"}')
   })
 
   test.each([
@@ -117,7 +117,7 @@ describe('a signal as a form', () => {
     ['not sayable as JSON Schema', z.custom<string>(() => true)],
   ])('a schema that is %s is asked for as JSON', (_, schema) => {
     expect(fieldsOf(schema)).toBeUndefined()
-    expect(examplePayload(schema)).toBe('JSON')
+    expect(exampleJson(schema)).toBe('JSON')
   })
 })
 

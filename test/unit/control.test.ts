@@ -399,3 +399,22 @@ describe('a hand-written machine', () => {
     }
   })
 })
+
+test('a name that no node has is answered with those that begin as it does', async () => {
+  const names = ['list', 'mail', 'page-1', 'page-2', 'page-77', 'pay', 'sum']
+  const sleeping = agent({
+    name: 'sleeping',
+    input: z.any(),
+    output: z.any(),
+    plan(graph) {
+      for (const name of names) graph.sleep(name, 1_000)
+      return null
+    },
+  })
+  await using runtime = await testRuntime({ agents: [sleeping] })
+  const job = await runtime.spawn(sleeping, null, { id: 'job' })
+  await runtime.settle()
+  const likely = '(it has: page-77, page-1, page-2, pay, list, and 2 more)'
+  await expect(job.retry('page-7')).rejects.toThrow(`The plan of the job has no node "page-7" ${likely}.`)
+  await expect(job.deny('page-7', { by: 'ana' })).rejects.toThrow(`the job has no such node ${likely}.`)
+})

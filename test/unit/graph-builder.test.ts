@@ -147,8 +147,9 @@ describe('a Ref is no value', () => {
       },
     ],
   ])('%s it throws', (_, use) => {
-    expect(use).toThrow(TypeError)
-    expect(use).toThrow(/^The reference find(\.\w+)? cannot be .*Pass it to a node as an input\.$/)
+    const { code, message } = issueOf(use)
+    expect(code).toBe('reference_as_value')
+    expect(message).toMatch(/^The reference find(\.\w+)? cannot be .* Pass it as it is to a node as an input, and /)
   })
 
   test('it can be awaited and printed without harm', async () => {

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { limits } from '../../src/base/limits.ts'
+import type { Condition } from '../../src/graph/condition.ts'
 import { conditionIssues, conditionTemplates, holds } from '../../src/graph/condition.ts'
-import type { Condition, Scope } from '../../src/graph/graph.ts'
+import type { Scope } from '../../src/graph/template.ts'
 
 const scope: Scope = {
   input: null,

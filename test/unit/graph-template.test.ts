@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Json } from '../../src/base/json.ts'
-import type { Scope } from '../../src/graph/graph.ts'
+import type { Scope } from '../../src/graph/template.ts'
 import { references, resolve, templateIssues } from '../../src/graph/template.ts'
 
 const outputs: Record<string, Json> = {
