@@ -72,10 +72,13 @@ async function struck(script: 'full-child' | 'full-careless', directory: string)
 async function expectAll(directory: string, { acked }: Said): Promise<void> {
   const store = levelStore(directory)
   await store.open()
-  expect(await all(store.verify())).toEqual([])
-  for (const n of acked)
-    expect((await store.get(`job-${n % 5}`))?.seq).toBeGreaterThanOrEqual(2 * Math.floor(n / 5) + 2)
-  await store.close()
+  try {
+    expect(await all(store.verify())).toEqual([])
+    for (const n of acked)
+      expect((await store.get(`job-${n % 5}`))?.seq).toBeGreaterThanOrEqual(2 * Math.floor(n / 5) + 2)
+  } finally {
+    await store.close()
+  }
 }
 
 describe.runIf(has('prlimit', '--version'))('no file may grow, then they may again, then the process is killed', () => {
