@@ -1,27 +1,23 @@
 import type { AnyAgent, InputOf } from '../agent/agent.ts'
-import type { AnySignal } from '../agent/signal.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { AetherisError, isAetherisError } from '../base/error.ts'
-import { type Json, toJson } from '../base/json.ts'
 import { newId, type Random, systemRandom } from '../base/random.ts'
-import { type Command, type CommandBody, type CommandKind, parseCommand } from '../event/command.ts'
-import type { JobEvent, NewEvent } from '../event/event.ts'
+import type { NewEvent } from '../event/event.ts'
 import { Execution } from '../replay/execution.ts'
 import { JobSnapshot } from '../replay/job-snapshot.ts'
 import { programsOf, snapshotKey } from '../replay/programs.ts'
 import { defaultPriority } from '../scheduler/slots.ts'
 import { type JobQuery, type JobRow, type JobStore, keyPart } from '../store/store.ts'
-import { checkSignal, checkSpawn, firstEvents, parseBudget, parseInput, type SpawnOptions } from './admission.ts'
+import { checkSpawn, firstEvents, parseBudget, parseInput, type SpawnOptions } from './admission.ts'
 import { type Channel, Channels } from './channel.ts'
-import { decide, fitting, isAbout } from './commands.ts'
 import { type Inspect, Inspection } from './inspection.ts'
-import { type HandleHost, JobHandle, type SendOptions } from './job-handle.ts'
-import { untilAnswered, untilKnown } from './patience.ts'
+import { JobHandle } from './job-handle.ts'
+import { untilAnswered } from './patience.ts'
 import { performActions } from './perform.ts'
 import { loadExecution } from './recovery.ts'
 import { Roster } from './roster.ts'
 import { type Runner, statusOf } from './runner.ts'
-import type { TextPiece } from './stream.ts'
+import { RuntimeHost } from './runtime-host.ts'
 
 /** Opens a store, resumes its jobs and runs new ones: the place where all parts meet. */
 
@@ -74,7 +70,7 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
 
 type Parent = { jobId: string; effect: string }
 
-export class Runtime implements HandleHost {
+export class Runtime {
   /** Jobs found unfinished when the runtime was opened. */
   resumed = 0
   /** Commits made since. */
@@ -85,12 +81,12 @@ export class Runtime implements HandleHost {
   private readonly clock: Clock
   private readonly random: Random
   private readonly roster: Roster
+  private readonly host: RuntimeHost
   private readonly channels = new Channels()
   private readonly inspection: Inspection
   /** Channels that are being made, with what was published meanwhile. */
   private readonly lookups = new Map<string, Set<Lookup>>()
   private readonly options: RuntimeOptions
-  closed = false
 
   /** @internal Use {@link openRuntime}. */
   constructor(options: RuntimeOptions, agents: ReadonlyMap<string, AnyAgent>, generation: number) {
@@ -120,6 +116,7 @@ export class Runtime implements HandleHost {
         problem: (jobId, error) => this.problem(jobId, error),
       },
     )
+    this.host = new RuntimeHost({ store, clock, random, roster: this.roster })
   }
 
   /** @internal */
@@ -129,7 +126,7 @@ export class Runtime implements HandleHost {
 
   /** Performs from here on what was held back by the option `effects`. */
   async release(): Promise<void> {
-    this.checkOpen()
+    this.host.checkOpen()
     await this.roster.stopHolding()
   }
 
@@ -148,7 +145,7 @@ export class Runtime implements HandleHost {
     options: SpawnOptions,
     parent: Parent | undefined,
   ): Promise<JobHandle<A>> {
-    this.checkOpen()
+    this.host.checkOpen()
     if (this.agents.get(agent.name) !== agent) {
       const message = `Agent "${agent.name}" was not given to this runtime; add it to openRuntime({ agents }).`
       throw new AetherisError('AGENT_UNKNOWN', message)
@@ -170,11 +167,11 @@ export class Runtime implements HandleHost {
    * @throws AetherisError JOB_NOT_FOUND; AGENT_UNKNOWN when its agent was not given to this runtime.
    */
   async job(jobId: string): Promise<JobHandle> {
-    this.checkOpen()
+    this.host.checkOpen()
     const row = keyPart.test(jobId) ? await this.store.get(jobId) : undefined
     if (row === undefined) throw new AetherisError('JOB_NOT_FOUND', `There is no job "${jobId}".`, { jobId })
     const agent = this.roster.agentOf(row)
-    return new JobHandle(this, agent, this.channels.get(jobId) ?? (await this.lookUp(jobId, agent)))
+    return new JobHandle(this.host, agent, this.channels.get(jobId) ?? (await this.lookUp(jobId, agent)))
   }
 
   /** The channel of a job that nobody holds: from the store, since a runner may be ahead of what is durable. */
@@ -194,8 +191,12 @@ export class Runtime implements HandleHost {
 
   /** The jobs of the store, in order of id. */
   jobs(query: JobQuery = {}): AsyncIterable<JobRow> {
-    this.checkOpen()
+    this.host.checkOpen()
     return this.store.list(query)
+  }
+
+  get closed(): boolean {
+    return this.host.closed
   }
 
   /** Whether nothing is being done: no step, no load, no attempt. Waiting jobs and timers do not count. */
@@ -206,7 +207,7 @@ export class Runtime implements HandleHost {
   /** Stops where it is and closes the store. Unfinished jobs go on at the next opening. */
   async close(): Promise<void> {
     if (this.closed) return
-    this.closed = true
+    this.host.closed = true
     const error = new AetherisError('RUNTIME_CLOSED', 'The runtime was closed.')
     this.roster.close(error)
     this.channels.closeAll(error)
@@ -216,96 +217,6 @@ export class Runtime implements HandleHost {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
-
-  // --- what handles ask for
-
-  /** @internal */
-  async signal(
-    jobId: string,
-    agent: AnyAgent,
-    signal: AnySignal | string,
-    payload: unknown,
-    options: SendOptions,
-  ): Promise<void> {
-    this.checkOpen()
-    const name = typeof signal === 'string' ? signal : signal.name
-    await this.send(jobId, 'signal', { name, payload: checkSignal(agent, name, payload) }, options.id)
-  }
-
-  /** @internal */
-  async command<K extends CommandKind>(handle: JobHandle, kind: K, body: CommandBody<K>, id?: string): Promise<void> {
-    this.checkOpen()
-    const command = parseCommand(kind, toJson(body, `The command ${kind}`, 'INPUT_INVALID'))
-    const job = handle.getSnapshot()
-    const canGoOn = kind === 'retry' || kind === 'restart'
-    if (job.status !== 'active' && !canGoOn) throw settled(job)
-    const decision = fitting(decide(command, job, ''), handle.agent, job)
-    if (decision.type === 'refuse') {
-      if (id !== undefined && (await this.wasDone(handle, command))) return
-      throw new AetherisError('COMMAND_REFUSED', decision.why, { jobId: handle.id })
-    }
-    // The inbox of a job that has ended is closed.
-    if (job.status !== 'active') await this.deliver(handle.id, command)
-    else await this.send(handle.id, kind, command.body as unknown as Json, id)
-  }
-
-  /** Whether somebody has decided the same before: to say it again is harmless. */
-  private async wasDone(handle: JobHandle, { kind, body }: Command): Promise<boolean> {
-    if (kind !== 'decide' && kind !== 'resolve') return false
-    for await (const { type, data } of handle.events()) {
-      if (
-        kind === 'decide' &&
-        type === 'approval.decided' &&
-        data.option === body.option &&
-        isAbout(data.effect, body.effect)
-      )
-        return true
-      if (
-        kind === 'resolve' &&
-        type === 'node.resolved' &&
-        data.as === body.as.type &&
-        isAbout(data.effect, body.effect)
-      )
-        return true
-    }
-    return false
-  }
-
-  private deliver(jobId: string, command: Command): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const done = (error?: AetherisError) => (error === undefined ? resolve() : reject(error))
-      this.roster.wake(jobId, { type: 'command', command, done })
-    })
-  }
-
-  /** @internal */
-  read(jobId: string, from: number): AsyncIterable<JobEvent[]> {
-    return this.store.read(jobId, { from })
-  }
-
-  /** @internal */
-  textsOf(jobId: string): readonly TextPiece[] {
-    return this.roster.textsOf(jobId)
-  }
-
-  /** @internal */
-  async unread(jobId: string): Promise<number> {
-    return (await this.store.inbox(jobId)).length
-  }
-
-  private async send(jobId: string, kind: string, body: Json, id?: string): Promise<void> {
-    const now = this.clock.now()
-    const message = id ?? newId(now, this.random)
-    if (!keyPart.test(message)) {
-      const why = `The message id ${JSON.stringify(message)} is not valid: ${keyPart.source}.`
-      throw new AetherisError('INPUT_INVALID', why)
-    }
-    await this.write((store) => store.send({ jobId, id: message, at: now, kind, body }))
-    // Also where it was there already: whoever sent it may have died before anybody was told.
-    this.roster.wake(jobId, { type: 'inbox' })
-  }
-
-  // --- how jobs are made and shown
 
   private async create<A extends AnyAgent>(
     agent: A,
@@ -321,7 +232,7 @@ export class Runtime implements HandleHost {
     if (execution.violation !== undefined) throw execution.violation
     try {
       const commit = { lease, expectedSeq: 0, create, events, status, timers: { set: timers } }
-      await this.write((store) => store.commit(commit))
+      await this.host.write((store) => store.commit(commit))
     } catch (error) {
       const existing = isAetherisError(error, 'JOB_EXISTS') ? await this.existing(agent, id) : undefined
       if (existing !== undefined) return existing
@@ -337,20 +248,12 @@ export class Runtime implements HandleHost {
       ...{ owner: this.generation, unread: 0, createdAt: at, updatedAt: at },
     }
     if (status === 'running') this.roster.begin(agent, row, execution)
-    return new JobHandle(this, agent, channel)
+    return new JobHandle(this.host, agent, channel)
   }
 
   /** Where it cannot be told whether a write took effect, it is found out: somebody has to act on it. */
   private patiently<T>(ask: () => Promise<T>, onWait: (error: unknown) => void): Promise<T> {
     return untilAnswered(this.clock, () => this.closed, ask, onWait)
-  }
-
-  private write<T>(write: (store: JobStore) => Promise<T>): Promise<T> {
-    return untilKnown(
-      this.clock,
-      () => this.closed,
-      () => write(this.store),
-    )
   }
 
   private async existing<A extends AnyAgent>(agent: A, id: string): Promise<JobHandle<A> | undefined> {
@@ -383,10 +286,6 @@ export class Runtime implements HandleHost {
   private problem(jobId: string, error: unknown): void {
     this.options.onProblem?.({ jobId, error })
   }
-
-  private checkOpen(): void {
-    if (this.closed) throw new AetherisError('RUNTIME_CLOSED', 'The runtime was closed; open it again.')
-  }
 }
 
 interface Lookup {
@@ -402,8 +301,4 @@ async function childOf<A extends AnyAgent>(parent: Parent, job: JobHandle<A>): P
   }
   const message = `Job "${job.id}" exists, but job "${parent.jobId}" did not start it.`
   throw new AetherisError('JOB_EXISTS', message, { jobId: job.id })
-}
-
-function settled({ jobId, phase }: JobSnapshot): AetherisError {
-  return new AetherisError('JOB_SETTLED', `Job "${jobId}" is ${phase} and takes no further input.`, { jobId })
 }

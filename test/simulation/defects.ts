@@ -131,7 +131,7 @@ const ofRunner = [
   ),
   defect(
     'a message whose arrival is not known wakes nobody',
-    'src/runtime/runtime.ts',
+    'src/runtime/runtime-host.ts',
     'await this.write((store) => store.send({ jobId, id: message, at: now, kind, body }))',
     'if (!(await this.write((store) => store.send({ jobId, id: message, at: now, kind, body })))) return',
   ),
@@ -166,14 +166,14 @@ const ofRunner = [
   defect(
     'a parent is not told of the end of its child',
     'src/runtime/family.ts',
-    'messages.push({ jobId: parent.jobId',
-    'void ({ jobId: parent.jobId',
+    'if (parent !== undefined && end !== undefined) messages.push(childEnd(jobId, parent, end, at))',
+    'if (parent !== undefined && end !== undefined) childEnd(jobId, parent, end, at)',
   ),
   defect(
     'a parent is told of the end of its child too early',
     'src/runtime/family.ts',
-    'parent === undefined || end === undefined',
-    'parent === undefined',
+    'events.find(({ type }) => endTypes.has(type))',
+    "events.find(({ type }) => endTypes.has(type) || type === 'node.completed')",
   ),
   defect(
     'timers that are set later are not looked at',
@@ -222,6 +222,12 @@ const ofFold = [
     'machines/saga.ts',
     'context.at >= context.steps.length',
     'context.at >= context.steps.length - 1',
+  ),
+  defect(
+    'a call that has failed is taken for one that has done nothing',
+    'src/replay/inputs.ts',
+    'isUncertain ? { ...error, isUncertain } : error',
+    'error',
   ),
   defect(
     'a loop goes round once too often',

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import type { Case } from './case.ts'
+import { defects } from './defects.ts'
 import { run } from './run.ts'
 import { caseOf, faultsOf, search, told } from './search.ts'
 
@@ -38,6 +39,11 @@ test.each([1, 2, 3, 4, 5])('the same case goes the same way each time', async (s
   const [one, other] = [await run(given), await run(given)]
   expect(one.digest).toBe(other.digest)
   expect(one.timeline).toEqual(other.timeline)
+})
+
+test.each(defects)('that $name can be planted', ({ file, find }) => {
+  const text = readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8')
+  expect(text.split(find)).toHaveLength(2)
 })
 
 const kept = new URL('kept/', import.meta.url)
