@@ -1,4 +1,4 @@
-import { type AnyActorRef, type AnyStateMachine, createActor } from 'xstate'
+import { type AnyActorRef, type AnyEventObject, type AnyStateMachine, createActor } from 'xstate'
 import type { Outcome } from '../../machines/inert.ts'
 import { type JobContext, type JobControl, jobMachine } from '../../machines/job.ts'
 import { type AetherisError, assert, type ErrorData, toErrorData } from '../base/error.ts'
@@ -7,6 +7,7 @@ import type { Compensation, Results } from '../graph/result.ts'
 import { collectActions } from './deferred.ts'
 import { contextOf, findUnkept, withErrorData } from './kept.ts'
 import { carryParts } from './parts.ts'
+import { addresseeOf, collectPlanned } from './planned.ts'
 import { pure } from './purity.ts'
 import { actorAt, collectRequest, collectRequests, type Request } from './requests.ts'
 import { eventTypeOf } from './signal-event.ts'
@@ -112,9 +113,10 @@ export class JobActor {
 
   /** Tells a pending effect its outcome. */
   settle(path: string, outcome: Outcome): void {
-    const ref = this.find(path)
-    assert(ref !== undefined, `there is no pending effect at ${path}`)
-    this.move(() => ref.send(this.isPlan ? outcome : deepFreeze(outcome)))
+    const addressee = this.addresseeOf(path, this.isPlan ? outcome : deepFreeze(outcome))
+    assert(addressee !== undefined, `there is no pending effect at ${path}`)
+    const [ref, event] = addressee
+    this.move(() => ref.send(event))
   }
 
   /** Sends a signal to a hand-written machine. */
@@ -217,13 +219,12 @@ export class JobActor {
     const { planner, reviser, body, saga } = this.children
     if (planner !== undefined) collectRequest(planner, plannerPath, found)
     if (reviser !== undefined) collectRequest(reviser, plannerPath, found)
-    if (body !== undefined) collectRequests(body, undefined, found)
+    if (body !== undefined && this.isPlan) collectPlanned(body, undefined, found)
+    if (body !== undefined && !this.isPlan) collectRequests(body, undefined, found)
     for (const [id, call] of Object.entries(saga?.getSnapshot().children ?? {})) {
       // What it undoes has a path of its own, which stays as it is.
       collectRequest(call as AnyActorRef, sagaPrefix + id, found)
     }
-    // The context of a hand-written machine may say what it likes.
-    if (!this.isPlan) for (const request of found) request.isHalted = false
     return found
   }
 
@@ -288,13 +289,15 @@ export class JobActor {
     return this.children.body
   }
 
-  private find(path: string): AnyActorRef | undefined {
+  /** Who is to be told an outcome, and how. */
+  private addresseeOf(path: string, outcome: Outcome): [AnyActorRef, AnyEventObject] | undefined {
     const { planner, reviser, body, saga } = this.children
     // An actor of a hand-written machine may be called like one of ours, but not at the same time.
     const asked = planner ?? reviser
-    if (path === plannerPath && asked !== undefined) return asked
-    if (saga !== undefined) return saga.getSnapshot().children?.[path.slice(sagaPrefix.length)]
-    return actorAt(body, path)
+    if (path === plannerPath && asked !== undefined) return [asked, outcome]
+    if (saga === undefined && this.isPlan) return body && addresseeOf(body, path, outcome)
+    const ref = saga === undefined ? actorAt(body, path) : saga.getSnapshot().children?.[path.slice(sagaPrefix.length)]
+    return ref && [ref, outcome]
   }
 }
 

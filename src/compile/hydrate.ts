@@ -1,5 +1,4 @@
 import { type AnyStateMachine, assign, enqueueActions, setup } from 'xstate'
-import { inert } from '../../machines/inert.ts'
 import { type LoopContext, type LoopInput, loopOf } from '../../machines/loop.ts'
 import { type MapInput, mapMachine } from '../../machines/map.ts'
 import type { Halt, PlanOutcome, Stopped } from '../../machines/outcome.ts'
@@ -7,11 +6,11 @@ import { AetherisError, type ErrorData, toErrorData } from '../base/error.ts'
 import type { Json } from '../base/json.ts'
 import { limits } from '../base/limits.ts'
 import { holds } from '../graph/condition.ts'
-import type { Body, Node, NodeOf, Scope, TaskGraph } from '../graph/graph.ts'
+import type { Body, Node, NodeKind, NodeOf, Scope, TaskGraph } from '../graph/graph.ts'
 import { dependencies } from '../graph/order.ts'
 import type { Results } from '../graph/result.ts'
 import { resolve } from '../graph/template.ts'
-import { compile, type MachineDefinition, sourceOf } from './compile.ts'
+import { compile, isPart, type MachineDefinition, sourceOf } from './compile.ts'
 import { compensationsOf, resultOf, type Settled } from './settle.ts'
 
 /** What a plan's machine begins with. */
@@ -27,6 +26,8 @@ export interface PlanInput {
 export interface PlanContext extends Omit<PlanInput, 'results'> {
   /** By node id, in the order in which they settled. */
   nodes: Results
+  /** What has begun and not settled, in the order in which it began. */
+  asked: readonly Asked[]
   /** What parts of the plan have left to be undone, by node. */
   undo: Readonly<Record<string, PlanOutcome['undo']>>
   /** Nothing more is begun. */
@@ -35,7 +36,17 @@ export interface PlanContext extends Omit<PlanInput, 'results'> {
   failure?: { node: string; error: ErrorData }
 }
 
-/** What the inert actor of a call is given. */
+/**
+ * A node that is under way: what it asks the runtime for, as data. A part of the plan with a machine of its own asks by
+ * that.
+ */
+export interface Asked {
+  readonly node: string
+  readonly kind: Exclude<NodeKind, 'choose'>
+  readonly input?: unknown
+}
+
+/** What a call asks for. */
 export interface CallRequest {
   tool: string
   input: Json
@@ -45,7 +56,7 @@ export interface CallRequest {
   approval?: NodeOf<'call'>['approval']
 }
 
-/** What the inert actor of a spawn is given. */
+/** What a spawn asks for. */
 export interface SpawnRequest {
   agent: string
   input: Json
@@ -63,13 +74,10 @@ export function hydrate(definition: MachineDefinition, graph: Body | TaskGraph):
   const needs = new Map(graph.nodes.map((node) => [node.id, dependencies(node)]))
   const isReady = (context: PlanContext, node: string) => (needs.get(node) ?? []).every((need) => need in context.nodes)
   /** Parts with a machine of their own have to be told when the plan is halted. */
-  const parts = graph.nodes.filter(({ kind }) => kind === 'map' || kind === 'loop').map(({ id }) => id)
+  const parts = graph.nodes.filter(isPart).map(({ id }) => id)
   const machine = setup({
     types: { context: {} as PlanContext, input: {} as PlanInput, output: {} as PlanOutcome, events: {} as Halt },
-    actors: {
-      ...{ call: inert('call'), wait: inert('wait'), sleep: inert('sleep'), spawn: inert('spawn'), map: mapMachine },
-      ...(loopsOf(graph) as Record<never, never>),
-    },
+    actors: { map: mapMachine, ...(loopsOf(graph) as Record<never, never>) },
     guards: {
       halted: ({ context }) => context.halted !== undefined,
       ready: ({ context }, { node }: NodeParams) => isReady(context, node),
@@ -80,6 +88,9 @@ export function hydrate(definition: MachineDefinition, graph: Body | TaskGraph):
         nodes.findLast((node) => !(node in context.nodes)) === undefined,
     },
     actions: {
+      ask: assign(({ context }, { nodes: ids }: NodesParams) => ({
+        asked: [...context.asked, ...ids.map((id) => askedBy(nodes.get(id) as Node, scopeOf(context)))],
+      })),
       skip: assign(({ context }, { node }: NodeParams) => kept(context, node, { result: { status: 'skipped' } })),
       passOver: assign(({ context }, { node }: NodeParams) =>
         node in context.nodes ? {} : kept(context, node, { result: { status: 'cancelled' } }),
@@ -103,23 +114,32 @@ export function hydrate(definition: MachineDefinition, graph: Body | TaskGraph):
         enqueue.assign({ halted: event.why })
         for (const part of running(self, parts)) enqueue.sendTo(part, event)
       }),
-      // XState would stop them first to last, copying those that are left each time, which V8 does slowly that way round.
-      release: enqueueActions(({ enqueue }, { nodes }: NodesParams) => {
-        for (const node of nodes.toReversed()) enqueue.stopChild(node)
-      }),
     },
   })
   const config = withInputs(definition.config, nodes) as Parameters<typeof machine.createMachine>[0]
   return machine.createMachine({
     ...config,
-    context: ({ input: { results, ...input } }: { input: PlanInput }) => ({ ...input, nodes: results, undo: {} }),
+    context: ({ input: { results, ...input } }: { input: PlanInput }) => ({
+      ...input,
+      nodes: results,
+      asked: [],
+      undo: {},
+    }),
     output: ({ context }: { context: PlanContext }) => planOutcome(graph, context),
   } as typeof config)
 }
 
 function kept(context: PlanContext, node: string, { result, undo }: Settled): Partial<PlanContext> {
   const nodes = { ...context.nodes, [node]: result }
-  return undo === undefined || undo.length === 0 ? { nodes } : { nodes, undo: { ...context.undo, [node]: undo } }
+  const asked = context.asked.filter((each) => each.node !== node)
+  return undo === undefined || undo.length === 0
+    ? { nodes, asked }
+    : { nodes, asked, undo: { ...context.undo, [node]: undo } }
+}
+
+function askedBy(node: Node, scope: Scope): Asked {
+  const asked = { node: node.id, kind: node.kind as Asked['kind'] }
+  return isPart(node) ? asked : { ...asked, input: requestOf(node, scope) }
 }
 
 function goesOn(node: Node): boolean {
@@ -184,7 +204,7 @@ function loopsOf(graph: Body): Record<string, AnyStateMachine> {
   )
 }
 
-/** Gives each invoke of a definition the function that fills in its node's input. */
+/** Gives each part that a definition invokes the function that fills in its input. */
 function withInputs(part: Json, nodes: ReadonlyMap<string, Node>): unknown {
   if (Array.isArray(part)) return part.map((each) => withInputs(each, nodes))
   if (typeof part !== 'object' || part === null) return part

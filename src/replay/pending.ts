@@ -1,4 +1,3 @@
-import type { AnyActorRef } from 'xstate'
 import { inert } from '../../machines/inert.ts'
 import { assert } from '../base/error.ts'
 import { canonical, type Json } from '../base/json.ts'
@@ -9,7 +8,7 @@ import type { Effect, Timer } from './effect.ts'
 export class Pending {
   readonly effects = new Map<string, Effect>()
   readonly timers = new Map<string, Timer>()
-  private readonly ids = new Map<AnyActorRef, string>()
+  private readonly ids = new Map<object, string>()
   private readonly occurrences = new Map<string, number>()
   private timersMade = 0
 
