@@ -5,6 +5,7 @@ import { type AetherisError, assert, type ErrorData, toErrorData } from '../base
 import { deepFreeze, isObject, type Json, toJson } from '../base/json.ts'
 import type { Compensation, Results } from '../graph/result.ts'
 import { collectActions } from './deferred.ts'
+import { planContextOf } from './hydrate.ts'
 import { contextOf, findUnkept, withErrorData } from './kept.ts'
 import { carryParts } from './parts.ts'
 import { addresseeOf, collectPlanned } from './planned.ts'
@@ -205,7 +206,8 @@ export class JobActor {
   get context(): unknown {
     const { isPlan, input, results, parts } = this.root.getSnapshot().context
     if (!isPlan) return this.lastBody && contextOf(this.lastBody)
-    return this.body?.getSnapshot().context ?? { input, nodes: results, undo: parts }
+    const { body } = this
+    return body === undefined ? { input, nodes: results, undo: parts } : planContextOf(body.getSnapshot().context)
   }
 
   /** What earlier plans and tries of this one have come to, and what of it can be undone. */

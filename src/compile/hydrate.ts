@@ -8,7 +8,7 @@ import { limits } from '../base/limits.ts'
 import { holds } from '../graph/condition.ts'
 import type { Body, Node, NodeKind, NodeOf, Scope, TaskGraph } from '../graph/graph.ts'
 import { dependencies } from '../graph/order.ts'
-import type { Results } from '../graph/result.ts'
+import { type NodeResult, type Pages, type Results, resultIn, resultsOf, withResult } from '../graph/result.ts'
 import { resolve } from '../graph/template.ts'
 import { compile, isPart, type MachineDefinition, sourceOf } from './compile.ts'
 import { compensationsOf, resultOf, type Settled } from './settle.ts'
@@ -23,9 +23,9 @@ export interface PlanInput {
   iteration?: number
 }
 
-export interface PlanContext extends Omit<PlanInput, 'results'> {
-  /** By node id, in the order in which they settled. */
-  nodes: Results
+/** How far a plan has come, as its machine keeps it. */
+export interface PlanState extends Omit<PlanInput, 'results'> {
+  results: Pages
   /** What has begun and not settled, in the order in which it began. */
   asked: readonly Asked[]
   /** What parts of the plan have left to be undone, by node. */
@@ -34,6 +34,24 @@ export interface PlanContext extends Omit<PlanInput, 'results'> {
   halted?: Stopped
   /** The node that failed the plan, and how. */
   failure?: { node: string; error: ErrorData }
+}
+
+/** How far a plan has come, for whoever reads it. */
+export interface PlanContext extends Omit<PlanState, 'results' | 'asked'> {
+  /** By node id, in the order in which they settled. */
+  nodes: Results
+}
+
+/** What is read of a plan's state, put together only when somebody looks at it. */
+export function planContextOf({ results, asked: _, ...rest }: PlanState): PlanContext {
+  let nodes: Results | undefined
+  return {
+    ...rest,
+    get nodes() {
+      nodes ??= resultsOf(results)
+      return nodes
+    },
+  }
 }
 
 /**
@@ -72,36 +90,38 @@ type NodesParams = { nodes: string[] }
 export function hydrate(definition: MachineDefinition, graph: Body | TaskGraph): AnyStateMachine {
   const nodes = new Map(graph.nodes.map((node) => [node.id, node]))
   const needs = new Map(graph.nodes.map((node) => [node.id, dependencies(node)]))
-  const isReady = (context: PlanContext, node: string) => (needs.get(node) ?? []).every((need) => need in context.nodes)
+  const hasSettled = ({ results }: PlanState, node: string) => resultIn(results, node) !== undefined
+  const isReady = (context: PlanState, node: string) =>
+    (needs.get(node) ?? []).every((need) => hasSettled(context, need))
   /** Parts with a machine of their own have to be told when the plan is halted. */
   const parts = graph.nodes.filter(isPart).map(({ id }) => id)
   const machine = setup({
-    types: { context: {} as PlanContext, input: {} as PlanInput, output: {} as PlanOutcome, events: {} as Halt },
+    types: { context: {} as PlanState, input: {} as PlanInput, output: {} as PlanOutcome, events: {} as Halt },
     actors: { map: mapMachine, ...(loopsOf(graph) as Record<never, never>) },
     guards: {
       halted: ({ context }) => context.halted !== undefined,
       ready: ({ context }, { node }: NodeParams) => isReady(context, node),
       unwanted: ({ context }, { node }: NodeParams) =>
-        isReady(context, node) && isUnwanted(nodes.get(node) as Node, scopeOf(context)),
+        isReady(context, node) && isUnwanted(nodes.get(node) as Node, scopeIn(context)),
       // The last most often settles last, so it is looked at first.
       settled: ({ context }, { nodes }: NodesParams) =>
-        nodes.findLast((node) => !(node in context.nodes)) === undefined,
+        nodes.findLast((node) => !hasSettled(context, node)) === undefined,
     },
     actions: {
       ask: assign(({ context }, { nodes: ids }: NodesParams) => ({
-        asked: [...context.asked, ...ids.map((id) => askedBy(nodes.get(id) as Node, scopeOf(context)))],
+        asked: [...context.asked, ...ids.map((id) => askedBy(nodes.get(id) as Node, scopeIn(context)))],
       })),
       skip: assign(({ context }, { node }: NodeParams) => kept(context, node, { result: { status: 'skipped' } })),
       passOver: assign(({ context }, { node }: NodeParams) =>
-        node in context.nodes ? {} : kept(context, node, { result: { status: 'cancelled' } }),
+        hasSettled(context, node) ? {} : kept(context, node, { result: { status: 'cancelled' } }),
       ),
       choose: assign(({ context }, { node }: NodeParams) => {
-        const output = chosen(nodes.get(node) as NodeOf<'choose'>, scopeOf(context)) as string
+        const output = chosen(nodes.get(node) as NodeOf<'choose'>, scopeIn(context)) as string
         return kept(context, node, { result: { status: 'completed', output } })
       }),
       settle: enqueueActions(({ context, event, enqueue, self }, { node }: NodeParams) => {
         const found = nodes.get(node) as Node
-        const settled = resultOf(found, event, scopeOf(context))
+        const settled = resultOf(found, event, scopeIn(context))
         const fails = settled.result.status === 'failed' && context.halted === undefined && !goesOn(found)
         enqueue.assign(kept(context, node, settled))
         if (!fails) return
@@ -121,20 +141,20 @@ export function hydrate(definition: MachineDefinition, graph: Body | TaskGraph):
     ...config,
     context: ({ input: { results, ...input } }: { input: PlanInput }) => ({
       ...input,
-      nodes: results,
+      results: [results],
       asked: [],
       undo: {},
     }),
-    output: ({ context }: { context: PlanContext }) => planOutcome(graph, context),
+    output: ({ context }: { context: PlanState }) => planOutcome(graph, planContextOf(context)),
   } as typeof config)
 }
 
-function kept(context: PlanContext, node: string, { result, undo }: Settled): Partial<PlanContext> {
-  const nodes = { ...context.nodes, [node]: result }
+function kept(context: PlanState, node: string, { result, undo }: Settled): Partial<PlanState> {
+  const results = withResult(context.results, node, result)
   const asked = context.asked.filter((each) => each.node !== node)
   return undo === undefined || undo.length === 0
-    ? { nodes, asked }
-    : { nodes, asked, undo: { ...context.undo, [node]: undo } }
+    ? { results, asked }
+    : { results, asked, undo: { ...context.undo, [node]: undo } }
 }
 
 function askedBy(node: Node, scope: Scope): Asked {
@@ -181,13 +201,25 @@ export function planOutcome(graph: Body | TaskGraph, context: PlanContext): Plan
 }
 
 /** Outputs by node; only a completed one has any. */
-export function scopeOf({ input, nodes, state, iteration }: PlanContext): Scope {
+export function scopeOf(context: PlanContext): Scope {
+  const { nodes } = context
+  return scopeWith(context, (node) => nodes[node])
+}
+
+function scopeIn(context: PlanState): Scope {
+  return scopeWith(context, (node) => resultIn(context.results, node))
+}
+
+function scopeWith(
+  { input, state, iteration }: Omit<PlanInput, 'results'>,
+  resultOf: (node: string) => NodeResult | undefined,
+): Scope {
   return {
     input,
     ...(state === undefined ? {} : { state }),
     ...(iteration === undefined ? {} : { iteration }),
     output(node) {
-      const result = nodes[node]
+      const result = resultOf(node)
       return result?.status === 'completed' ? result.output : undefined
     },
   }
@@ -212,7 +244,7 @@ function withInputs(part: Json, nodes: ReadonlyMap<string, Node>): unknown {
   for (const [key, value] of Object.entries(part)) copy[key] = withInputs(value, nodes)
   const node = nodes.get(String(part['id']))
   if ('src' in part && node !== undefined) {
-    copy['input'] = ({ context }: { context: PlanContext }) => requestOf(node, scopeOf(context))
+    copy['input'] = ({ context }: { context: PlanState }) => requestOf(node, scopeIn(context))
   }
   return copy
 }

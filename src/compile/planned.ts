@@ -1,7 +1,7 @@
 import type { AnyActorRef, AnyEventObject } from 'xstate'
 import { type InertLogic, inert, inertLogicOf, type Outcome } from '../../machines/inert.ts'
 import { settledType } from './compile.ts'
-import type { Asked, PlanContext } from './hydrate.ts'
+import type { Asked, PlanState } from './hydrate.ts'
 import { collectRequest, descend, joinPath, type Request, splitPath } from './requests.ts'
 
 /**
@@ -13,7 +13,7 @@ import { collectRequest, descend, joinPath, type Request, splitPath } from './re
 interface PlannedSnapshot {
   status: string
   children: Record<string, AnyActorRef>
-  context: Partial<Pick<PlanContext, 'asked' | 'halted'>>
+  context: Partial<Pick<PlanState, 'asked' | 'halted'>>
 }
 
 /** What stands for a node; parts have machines. */
