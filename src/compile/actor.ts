@@ -4,6 +4,7 @@ import { type JobContext, type JobControl, jobMachine } from '../../machines/job
 import { type AetherisError, assert, type ErrorData, toErrorData } from '../base/error.ts'
 import { deepFreeze, isObject, type Json, toJson } from '../base/json.ts'
 import type { Compensation, Results } from '../graph/result.ts'
+import { jobBody, withBody } from './body.ts'
 import { collectActions } from './deferred.ts'
 import { planContextOf } from './hydrate.ts'
 import { contextOf, findUnkept, withErrorData } from './kept.ts'
@@ -50,7 +51,7 @@ type RootActor = ReturnType<typeof createActor<typeof jobMachine>>
 
 export class JobActor {
   private readonly root: RootActor
-  private readonly program: Program | undefined
+  private program: Program | undefined
   private deferred: (() => unknown)[] = []
   /** Why a hand-written machine can't go on: MACHINE_IMPURE or MACHINE_UNSUPPORTED. */
   violation: AetherisError | undefined
@@ -61,7 +62,6 @@ export class JobActor {
 
   private constructor(program: Program | undefined, options: Parameters<typeof createActor<typeof jobMachine>>[1]) {
     this.program = program
-    const machine = program === undefined ? jobMachine : withBody(program)
     this.root = this.step(() => {
       const actor = createActor(machine, { ...options, logger: () => {} })
       actor.subscribe({
@@ -88,11 +88,10 @@ export class JobActor {
     return new JobActor(program, { snapshot: state as never, input: undefined as never })
   }
 
-  /** The same job, ready to run the program that its planner made. */
-  adopt(program: Program): JobActor {
-    const next = JobActor.restore(program, this.persist())
-    next.settle(plannerPath, { type: 'aetheris.done', output: null })
-    return next
+  /** Begins to run the program that the planner has made. */
+  adopt(program: Program): void {
+    this.program = program
+    this.settle(plannerPath, { type: 'aetheris.done', output: null })
   }
 
   /**
@@ -256,7 +255,7 @@ export class JobActor {
   }
 
   private step<T>(body: () => T): T {
-    const collected = collectActions(() => this.watched(body))
+    const collected = collectActions(() => withBody(this.program?.body, () => this.watched(body)))
     this.deferred.push(...collected.actions)
     return collected.value
   }
@@ -303,13 +302,5 @@ export class JobActor {
   }
 }
 
-/** The job machine around each body, made once: a machine is a definition, and jobs share it. */
-const withBodies = new WeakMap<AnyStateMachine, typeof jobMachine>()
-
-function withBody({ body }: Program): typeof jobMachine {
-  const known = withBodies.get(body)
-  if (known !== undefined) return known
-  const machine = jobMachine.provide({ actors: { body: body as never } })
-  withBodies.set(body, machine)
-  return machine
-}
+/** The life of every job. */
+const machine = jobMachine.provide({ actors: { body: jobBody as never } })
