@@ -9,7 +9,7 @@ import type { JobEvent, NewEvent } from '../event/event.ts'
 import { Execution } from '../replay/execution.ts'
 import { JobSnapshot } from '../replay/job-snapshot.ts'
 import { programsOf, snapshotKey } from '../replay/programs.ts'
-import { defaultPriority } from '../scheduler/slots.ts'
+import { defaultPriority, Slots } from '../scheduler/slots.ts'
 import { type JobQuery, type JobRow, type JobStore, keyPart } from '../store/store.ts'
 import { checkSignal, checkSpawn, firstEvents, parseBudget, parseInput, type SpawnOptions } from './admission.ts'
 import { type Channel, Channels } from './channel.ts'
@@ -89,6 +89,7 @@ export class Runtime implements HandleHost {
   private readonly inspection: Inspection
   /** Channels that are being made, with what was published meanwhile. */
   private readonly lookups = new Map<string, Set<Lookup>>()
+  private readonly lookupSlots = new Slots(lookupsMax)
   private readonly options: RuntimeOptions
   closed = false
 
@@ -182,6 +183,7 @@ export class Runtime implements HandleHost {
     const lookups = this.lookups.get(jobId) ?? new Set()
     const lookup: Lookup = { published: undefined }
     this.lookups.set(jobId, lookups.add(lookup))
+    await new Promise<void>((granted) => this.lookupSlots.acquire(defaultPriority, granted))
     try {
       const row = (await this.store.get(jobId)) as JobRow
       const { execution } = await loadExecution(this.store, programsOf(this.agents), row, snapshotKey(agent))
@@ -189,6 +191,7 @@ export class Runtime implements HandleHost {
     } finally {
       lookups.delete(lookup)
       if (lookups.size === 0) this.lookups.delete(jobId)
+      this.lookupSlots.release()
     }
   }
 
@@ -388,6 +391,9 @@ export class Runtime implements HandleHost {
     if (this.closed) throw new AetherisError('RUNTIME_CLOSED', 'The runtime was closed; open it again.')
   }
 }
+
+/** Jobs that are read at a time for handles: whoever asks for hundreds does not hold up those that are to go on. */
+const lookupsMax = 8
 
 interface Lookup {
   published: JobSnapshot | undefined
