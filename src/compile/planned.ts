@@ -6,7 +6,7 @@ import { collectRequest, descend, joinPath, type Request, splitPath } from './re
 
 /**
  * The pending effects of a plan: what its nodes ask for, which its context holds as data, and below them those of its
- * parts. An actor for each of them would cost more than all else of a step; see docs/adr/0051.
+ * parts. An actor for each of them would cost more than all else that XState does; see docs/adr/0051.
  */
 
 /** Of a plan, or of a part of one. */
