@@ -52,6 +52,15 @@ export const parked = agent({
   },
 })
 
+/** It only waits for somebody. */
+export const waiting = agent({
+  name: 'waiting',
+  input: z.object({}),
+  output: z.object({ by: z.string() }),
+  signals: [go],
+  plan: (graph) => graph.wait('go', go),
+})
+
 /**
  * Goes round `turns` times with a state that does not grow, so that only its history gets longer. `onTurn` is told of
  * each turn as it is performed.

@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { dataRoot, watchOthers } from './helpers.ts'
+import { dataRoot, type Workload, watchOthers } from './helpers.ts'
 import { heading, line, machine } from './table.ts'
 import { workloads } from './workloads.ts'
 
@@ -15,11 +15,13 @@ const unknown = positionals.find((name) => !workloads.some((workload) => workloa
 if (values.help || unknown !== undefined) {
   if (unknown !== undefined) console.error(`There is no workload "${unknown}".`)
   console.error('npm run bench [-- NAME ... --large --json]\n')
-  for (const { name, about } of workloads) console.error(`  ${name.padEnd(10)} ${about}`)
+  for (const { name, about, isExtra } of workloads)
+    console.error(`  ${name.padEnd(10)} ${about}${isExtra ? ' (only where it is named)' : ''}`)
   process.exit(unknown === undefined ? 0 : 2)
 }
 
-const chosen = workloads.filter(({ name }) => positionals.length === 0 || positionals.includes(name))
+const isChosen = ({ name, isExtra }: Workload) => (positionals.length === 0 ? !isExtra : positionals.includes(name))
+const chosen = workloads.filter(isChosen)
 mkdirSync(dataRoot, { recursive: true })
 process.on('exit', () => rmSync(dataRoot, { recursive: true, force: true }))
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1))

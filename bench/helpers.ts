@@ -9,7 +9,7 @@ export type Size = 'tiny' | 'normal' | 'large'
 
 export interface Figure {
   what: string
-  unit: 'ms' | 's' | 'bytes' | 'x' | '/s' | ''
+  unit: 'ms' | 's' | 'bytes' | 'x' | 'MB' | '/s' | '%' | ''
   /** One number for each repetition. */
   samples: readonly number[]
   /** What we aim at, for people. */
@@ -20,6 +20,8 @@ export interface Workload {
   name: string
   /** One line for the list of workloads. */
   about: string
+  /** Run only where it is named. */
+  isExtra?: true
   run(size: Size): Promise<Figure[]>
 }
 

@@ -1,5 +1,5 @@
 import type { Runtime } from 'aetheris'
-import { parked as agent, go } from './agents.ts'
+import { parked as afterStep, go, waiting } from './agents.ts'
 import {
   bytesIn,
   type Figure,
@@ -19,7 +19,9 @@ import { openLevel } from './run.ts'
 
 const concurrency = 200
 
-async function park(runtime: Runtime, jobs: number): Promise<void> {
+type Agent = typeof afterStep | typeof waiting
+
+async function park(runtime: Runtime, agent: Agent, jobs: number): Promise<void> {
   await pool(jobs, concurrency, async (index) => {
     const job = await runtime.spawn(agent, {}, { id: `parked-${index}` })
     await job.waitFor((snapshot) => snapshot.matches('go.waiting'))
@@ -34,11 +36,11 @@ async function wake(runtime: Runtime, jobs: number): Promise<void> {
   })
 }
 
-async function once(jobs: number) {
+async function once(agent: Agent, jobs: number) {
   return inDirectory(async (directory) => {
     const first = await openLevel(directory)
     const before = heapBytes()
-    const parking = await measure(() => park(first, jobs))
+    const parking = await measure(() => park(first, agent, jobs))
     // Handles and promises of the last turn are let go before counting.
     await new Promise((resolve) => setTimeout(resolve, 50))
     // A few jobs weigh less than what is collected meanwhile.
@@ -61,15 +63,23 @@ export const parked: Workload = {
   about: 'W5: jobs that wait for a signal: heap and disk of each, time to reopen, time to wake all',
   async run(size: Size): Promise<Figure[]> {
     const jobs = pick(size, { tiny: 5, normal: 2_000, large: 100_000 })
-    const runs = await repeat(pick(size, { tiny: 1, normal: 3, large: 1 }), () => once(jobs))
-    const what = `${jobs.toLocaleString('en')} jobs`
     return [
-      figure(`${what}: heap each`, 'bytes', runs, ({ heap }) => heap, '<= 1,024'),
-      figure(`${what}: disk each`, 'bytes', runs, ({ disk }) => disk),
-      figure(`${what}: reopen`, 'ms', runs, ({ opening }) => opening.wallMs, '<= 1,000 for 100,000'),
-      figure(`${what}: CPU to park one`, 'ms', runs, ({ parking }) => parking.cpuMs / jobs),
-      figure(`${what}: CPU to wake one`, 'ms', runs, ({ waking }) => waking.cpuMs / jobs),
-      figure(`${what}: wake all`, 's', runs, ({ waking }) => waking.wallMs / 1000),
+      ...(await figuresOf(size, afterStep, pick(size, { tiny: 5, normal: 2_000 }), 'after a step')),
+      ...(await figuresOf(size, waiting, jobs, 'that only wait')),
     ]
   },
+}
+
+async function figuresOf(size: Size, agent: Agent, jobs: number, kind: string): Promise<Figure[]> {
+  const isLong = jobs > 10_000
+  const runs = await repeat(pick(size, { tiny: 1, normal: isLong ? 1 : 3 }), () => once(agent, jobs))
+  const what = `${jobs.toLocaleString('en')} ${kind}`
+  return [
+    figure(`${what}: heap each`, 'bytes', runs, ({ heap }) => heap, '<= 1,024'),
+    figure(`${what}: disk each`, 'bytes', runs, ({ disk }) => disk),
+    figure(`${what}: reopen`, 'ms', runs, ({ opening }) => opening.wallMs, '<= 1,000 for 100,000'),
+    figure(`${what}: CPU to park one`, 'ms', runs, ({ parking }) => parking.cpuMs / jobs),
+    figure(`${what}: CPU to wake one`, 'ms', runs, ({ waking }) => waking.cpuMs / jobs),
+    figure(`${what}: wake all`, 's', runs, ({ waking }) => waking.wallMs / 1000),
+  ]
 }

@@ -1,6 +1,6 @@
 import { openRuntime, type Runtime, type RuntimeOptions } from 'aetheris'
 import { levelStore } from 'aetheris/level'
-import { chain, fan, parked } from './agents.ts'
+import { chain, fan, parked, waiting } from './agents.ts'
 import { inDirectory, pool } from './helpers.ts'
 import { type Batch, Recorder } from './raw.ts'
 
@@ -10,7 +10,7 @@ import { type Batch, Recorder } from './raw.ts'
 const unbounded = { maxJobs: 1_000_000, maxEffects: 1_000_000 }
 
 export function openLevel(directory: string, options: Partial<RuntimeOptions> = {}): Promise<Runtime> {
-  return openRuntime({ store: levelStore(directory), agents: [chain, fan, parked], ...unbounded, ...options })
+  return openRuntime({ store: levelStore(directory), agents: [chain, fan, parked, waiting], ...unbounded, ...options })
 }
 
 /** Runs `body` on a runtime with a store of its own on disk. */

@@ -1,5 +1,6 @@
 import { append } from './append.ts'
 import { crash } from './crash.ts'
+import { curve } from './curve.ts'
 import { fold } from './fold.ts'
 import type { Workload } from './helpers.ts'
 import { history } from './history.ts'
@@ -8,6 +9,7 @@ import { many } from './many.ts'
 import { observer } from './observer.ts'
 import { parked } from './parked.ts'
 import { plans } from './plans.ts'
+import { profile } from './profile.ts'
 import { react } from './react.ts'
 import { recovery } from './recovery.ts'
 
@@ -25,4 +27,6 @@ export const workloads: readonly Workload[] = [
   plans,
   observer,
   react,
+  curve,
+  profile,
 ]

@@ -1,7 +1,7 @@
 import { type AnyActorRef, assign, enqueueActions, sendTo, setup } from 'xstate'
 import { type ErrorData, toErrorData } from '../src/base/error.ts'
 import type { Json } from '../src/base/json.ts'
-import type { Compensation, Results } from '../src/graph/result.ts'
+import { type Compensation, type Pages, type Results, resultsOf } from '../src/graph/result.ts'
 import { inert } from './inert.ts'
 import type { PlanOutcome } from './outcome.ts'
 import { sagaMachine } from './saga.ts'
@@ -79,8 +79,8 @@ export const jobMachine = setup({
     keepResults: assign(({ context, self }) => {
       const body = (self.getSnapshot() as { children?: Record<string, AnyActorRef> }).children?.['body']
       if (!context.isPlan || body === undefined) return {}
-      const { nodes, undo } = body.getSnapshot().context as { nodes: Results; undo: JobContext['parts'] }
-      return { results: nodes, parts: undo }
+      const { results, undo } = body.getSnapshot().context as { results: Pages; undo: JobContext['parts'] }
+      return { results: resultsOf(results), parts: undo }
     }),
     keepOutput: assign(({ context, event }) => ({
       output: context.isPlan ? outcomeOf(event).output : (event as unknown as { output: Json }).output,

@@ -1,12 +1,15 @@
-import { type AnyActorRef, type AnyStateMachine, createActor } from 'xstate'
+import { type AnyActorRef, type AnyEventObject, type AnyStateMachine, createActor } from 'xstate'
 import type { Outcome } from '../../machines/inert.ts'
 import { type JobContext, type JobControl, jobMachine } from '../../machines/job.ts'
 import { type AetherisError, assert, type ErrorData, toErrorData } from '../base/error.ts'
 import { deepFreeze, isObject, type Json, toJson } from '../base/json.ts'
 import type { Compensation, Results } from '../graph/result.ts'
+import { jobBody, withBody } from './body.ts'
 import { collectActions } from './deferred.ts'
+import { planContextOf } from './hydrate.ts'
 import { contextOf, findUnkept, withErrorData } from './kept.ts'
 import { carryParts } from './parts.ts'
+import { addresseeOf, collectPlanned } from './planned.ts'
 import { pure } from './purity.ts'
 import { actorAt, collectRequest, collectRequests, type Request } from './requests.ts'
 import { eventTypeOf } from './signal-event.ts'
@@ -48,7 +51,7 @@ type RootActor = ReturnType<typeof createActor<typeof jobMachine>>
 
 export class JobActor {
   private readonly root: RootActor
-  private readonly program: Program | undefined
+  private program: Program | undefined
   private deferred: (() => unknown)[] = []
   /** Why a hand-written machine can't go on: MACHINE_IMPURE or MACHINE_UNSUPPORTED. */
   violation: AetherisError | undefined
@@ -59,7 +62,6 @@ export class JobActor {
 
   private constructor(program: Program | undefined, options: Parameters<typeof createActor<typeof jobMachine>>[1]) {
     this.program = program
-    const machine = program === undefined ? jobMachine : withBody(program)
     this.root = this.step(() => {
       const actor = createActor(machine, { ...options, logger: () => {} })
       actor.subscribe({
@@ -86,11 +88,10 @@ export class JobActor {
     return new JobActor(program, { snapshot: state as never, input: undefined as never })
   }
 
-  /** The same job, ready to run the program that its planner made. */
-  adopt(program: Program): JobActor {
-    const next = JobActor.restore(program, this.persist())
-    next.settle(plannerPath, { type: 'aetheris.done', output: null })
-    return next
+  /** Begins to run the program that the planner has made. */
+  adopt(program: Program): void {
+    this.program = program
+    this.settle(plannerPath, { type: 'aetheris.done', output: null })
   }
 
   /**
@@ -112,9 +113,10 @@ export class JobActor {
 
   /** Tells a pending effect its outcome. */
   settle(path: string, outcome: Outcome): void {
-    const ref = this.find(path)
-    assert(ref !== undefined, `there is no pending effect at ${path}`)
-    this.move(() => ref.send(this.isPlan ? outcome : deepFreeze(outcome)))
+    const addressee = this.addresseeOf(path, this.isPlan ? outcome : deepFreeze(outcome))
+    assert(addressee !== undefined, `there is no pending effect at ${path}`)
+    const [ref, event] = addressee
+    this.move(() => ref.send(event))
   }
 
   /** Sends a signal to a hand-written machine. */
@@ -203,7 +205,8 @@ export class JobActor {
   get context(): unknown {
     const { isPlan, input, results, parts } = this.root.getSnapshot().context
     if (!isPlan) return this.lastBody && contextOf(this.lastBody)
-    return this.body?.getSnapshot().context ?? { input, nodes: results, undo: parts }
+    const { body } = this
+    return body === undefined ? { input, nodes: results, undo: parts } : planContextOf(body.getSnapshot().context)
   }
 
   /** What earlier plans and tries of this one have come to, and what of it can be undone. */
@@ -217,13 +220,12 @@ export class JobActor {
     const { planner, reviser, body, saga } = this.children
     if (planner !== undefined) collectRequest(planner, plannerPath, found)
     if (reviser !== undefined) collectRequest(reviser, plannerPath, found)
-    if (body !== undefined) collectRequests(body, undefined, found)
+    if (body !== undefined && this.isPlan) collectPlanned(body, undefined, found)
+    if (body !== undefined && !this.isPlan) collectRequests(body, undefined, found)
     for (const [id, call] of Object.entries(saga?.getSnapshot().children ?? {})) {
       // What it undoes has a path of its own, which stays as it is.
       collectRequest(call as AnyActorRef, sagaPrefix + id, found)
     }
-    // The context of a hand-written machine may say what it likes.
-    if (!this.isPlan) for (const request of found) request.isHalted = false
     return found
   }
 
@@ -253,7 +255,7 @@ export class JobActor {
   }
 
   private step<T>(body: () => T): T {
-    const collected = collectActions(() => this.watched(body))
+    const collected = collectActions(() => withBody(this.program?.body, () => this.watched(body)))
     this.deferred.push(...collected.actions)
     return collected.value
   }
@@ -288,23 +290,17 @@ export class JobActor {
     return this.children.body
   }
 
-  private find(path: string): AnyActorRef | undefined {
+  /** Who is to be told an outcome, and how. */
+  private addresseeOf(path: string, outcome: Outcome): [AnyActorRef, AnyEventObject] | undefined {
     const { planner, reviser, body, saga } = this.children
     // An actor of a hand-written machine may be called like one of ours, but not at the same time.
     const asked = planner ?? reviser
-    if (path === plannerPath && asked !== undefined) return asked
-    if (saga !== undefined) return saga.getSnapshot().children?.[path.slice(sagaPrefix.length)]
-    return actorAt(body, path)
+    if (path === plannerPath && asked !== undefined) return [asked, outcome]
+    if (saga === undefined && this.isPlan) return body && addresseeOf(body, path, outcome)
+    const ref = saga === undefined ? actorAt(body, path) : saga.getSnapshot().children?.[path.slice(sagaPrefix.length)]
+    return ref && [ref, outcome]
   }
 }
 
-/** The job machine around each body, made once: a machine is a definition, and jobs share it. */
-const withBodies = new WeakMap<AnyStateMachine, typeof jobMachine>()
-
-function withBody({ body }: Program): typeof jobMachine {
-  const known = withBodies.get(body)
-  if (known !== undefined) return known
-  const machine = jobMachine.provide({ actors: { body: body as never } })
-  withBodies.set(body, machine)
-  return machine
-}
+/** The life of every job. */
+const machine = jobMachine.provide({ actors: { body: jobBody as never } })

@@ -15,7 +15,7 @@ import { type Lane, lanes, type Step } from '../graph/order.ts'
 /** A compiled plan as plain JSON: an XState config whose guards, actions and actors are names that hydrate knows. */
 export interface MachineDefinition {
   /** Grows when the meaning of a config changes. */
-  format: 2
+  format: 3
   /** Digest of the TaskGraph. */
   graph: string
   config: { [key: string]: Json }
@@ -51,7 +51,7 @@ export function compile(graph: Body): MachineDefinition {
   const empty: Json = { initial: end, states: { [end]: { type: 'final' } } }
   const on: Json = { 'plan.halt': { actions: [{ type: 'halt' }] } }
   return {
-    format: 2,
+    format: 3,
     graph: digest(graph as unknown as Json),
     config: { id: 'plan', ...(only === undefined ? empty : config), on },
   }
@@ -91,25 +91,37 @@ function single(node: Node, next: string): { [key: string]: Json } {
     states: {
       blocked: { always: [halted, ...(mayBeSkipped ? [skip] : []), { guard: ready, target: active }] },
       [active]: {
-        invoke: { id: node.id, src: sourceOf(node), onDone: settle, onError: settle },
+        entry: { type: 'ask', params: { nodes: [node.id] } },
+        ...(isPart(node)
+          ? { invoke: { id: node.id, src: sourceOf(node), onDone: settle, onError: settle } }
+          : { on: { [settledType(node.id)]: settle } }),
         ...(idle.has(node.kind) ? { always: [halted] } : {}),
       },
     },
   }
 }
 
-/** Every loop has a machine of its own. */
+/** Whether a node has a machine of its own. */
+export function isPart(node: Node): boolean {
+  return node.kind === 'map' || node.kind === 'loop'
+}
+
+/** Every loop has another machine. */
 export function sourceOf(node: Node): string {
   return node.kind === 'loop' ? `loop ${node.id}` : node.kind
 }
 
+/** The event that tells a plan the outcome of what a node has asked for. */
+export function settledType(node: string): string {
+  return `settled.${node}`
+}
+
 /** Calls that wait for the same nodes, in one state that is left when all have settled. */
 function bundle(step: Step, next: string): { [key: string]: Json } {
-  const invoke: Json[] = step.nodes.map((id) => {
-    const params = { node: id }
-    const settle: Json = { actions: [{ type: 'settle', params }] }
-    return { id, src: 'call', onDone: settle, onError: settle }
-  })
+  const on = step.nodes.map((id): [string, Json] => [
+    settledType(id),
+    { actions: [{ type: 'settle', params: { node: id } }] },
+  ])
   const passOver: Json[] = step.nodes.map((id) => ({ type: 'passOver', params: { node: id } }))
   return {
     initial: 'blocked',
@@ -121,9 +133,9 @@ function bundle(step: Step, next: string): { [key: string]: Json } {
         ],
       },
       running: {
-        invoke,
+        entry: { type: 'ask', params: { nodes: step.nodes } },
+        on: Object.fromEntries(on),
         always: [{ guard: { type: 'settled', params: { nodes: step.nodes } }, target: next }],
-        exit: { type: 'release', params: { nodes: step.nodes } },
       },
     },
   }

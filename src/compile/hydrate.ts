@@ -1,5 +1,4 @@
 import { type AnyStateMachine, assign, enqueueActions, setup } from 'xstate'
-import { inert } from '../../machines/inert.ts'
 import { type LoopContext, type LoopInput, loopOf } from '../../machines/loop.ts'
 import { type MapInput, mapMachine } from '../../machines/map.ts'
 import type { Halt, PlanOutcome, Stopped } from '../../machines/outcome.ts'
@@ -7,12 +6,11 @@ import { AetherisError, type ErrorData, toErrorData } from '../base/error.ts'
 import type { Json } from '../base/json.ts'
 import { limits } from '../base/limits.ts'
 import { holds } from '../graph/condition.ts'
-import type { Body, Node, NodeOf, TaskGraph } from '../graph/graph.ts'
+import type { Body, Node, NodeKind, NodeOf, TaskGraph } from '../graph/graph.ts'
 import { dependencies } from '../graph/order.ts'
-import type { Results } from '../graph/result.ts'
-import type { Scope } from '../graph/template.ts'
-import { resolve } from '../graph/template.ts'
-import { compile, type MachineDefinition, sourceOf } from './compile.ts'
+import { type NodeResult, type Pages, type Results, resultIn, resultsOf, withResult } from '../graph/result.ts'
+import { resolve, type Scope } from '../graph/template.ts'
+import { compile, isPart, type MachineDefinition, sourceOf } from './compile.ts'
 import { compensationsOf, type Outcomes, resultOf, type Settled } from './settle.ts'
 
 /** What a plan's machine begins with. */
@@ -25,14 +23,43 @@ export interface PlanInput {
   iteration?: number
 }
 
-export interface PlanContext extends Omit<PlanInput, 'results'>, Outcomes {
+/** How far a plan has come, as its machine keeps it. */
+export interface PlanState extends Omit<PlanInput, 'results'>, Pick<Outcomes, 'undo'> {
+  results: Pages
+  /** What has begun and not settled, in the order in which it began. */
+  asked: readonly Asked[]
   /** Nothing more is begun. */
   halted?: Stopped
   /** The node that failed the plan, and how. */
   failure?: { node: string; error: ErrorData }
 }
 
-/** What the inert actor of a call is given. */
+/** How far a plan has come, for whoever reads it. */
+export interface PlanContext extends Omit<PlanState, 'results' | 'asked'>, Outcomes {}
+
+/** What is read of a plan's state, put together only when somebody looks at it. */
+export function planContextOf({ results, asked: _, ...rest }: PlanState): PlanContext {
+  let nodes: Results | undefined
+  return {
+    ...rest,
+    get nodes() {
+      nodes ??= resultsOf(results)
+      return nodes
+    },
+  }
+}
+
+/**
+ * A node that is under way: what it asks the runtime for, as data. A part of the plan with a machine of its own asks by
+ * that.
+ */
+export interface Asked {
+  readonly node: string
+  readonly kind: Exclude<NodeKind, 'choose'>
+  readonly input?: unknown
+}
+
+/** What a call asks for. */
 export interface CallRequest {
   tool: string
   input: Json
@@ -42,7 +69,7 @@ export interface CallRequest {
   approval?: NodeOf<'call'>['approval']
 }
 
-/** What the inert actor of a spawn is given. */
+/** What a spawn asks for. */
 export interface SpawnRequest {
   agent: string
   input: Json
@@ -58,36 +85,38 @@ type NodesParams = { nodes: string[] }
 export function hydrate(definition: MachineDefinition, graph: Body | TaskGraph): AnyStateMachine {
   const nodes = new Map(graph.nodes.map((node) => [node.id, node]))
   const needs = new Map(graph.nodes.map((node) => [node.id, dependencies(node)]))
-  const isReady = (context: PlanContext, node: string) => (needs.get(node) ?? []).every((need) => need in context.nodes)
+  const hasSettled = ({ results }: PlanState, node: string) => resultIn(results, node) !== undefined
+  const isReady = (context: PlanState, node: string) =>
+    (needs.get(node) ?? []).every((need) => hasSettled(context, need))
   /** Parts with a machine of their own have to be told when the plan is halted. */
-  const parts = graph.nodes.filter(({ kind }) => kind === 'map' || kind === 'loop').map(({ id }) => id)
+  const parts = graph.nodes.filter(isPart).map(({ id }) => id)
   const machine = setup({
-    types: { context: {} as PlanContext, input: {} as PlanInput, output: {} as PlanOutcome, events: {} as Halt },
-    actors: {
-      ...{ call: inert('call'), wait: inert('wait'), sleep: inert('sleep'), spawn: inert('spawn'), map: mapMachine },
-      ...(loopsOf(graph) as Record<never, never>),
-    },
+    types: { context: {} as PlanState, input: {} as PlanInput, output: {} as PlanOutcome, events: {} as Halt },
+    actors: { map: mapMachine, ...(loopsOf(graph) as Record<never, never>) },
     guards: {
       halted: ({ context }) => context.halted !== undefined,
       ready: ({ context }, { node }: NodeParams) => isReady(context, node),
       unwanted: ({ context }, { node }: NodeParams) =>
-        isReady(context, node) && isUnwanted(nodes.get(node) as Node, scopeOf(context)),
+        isReady(context, node) && isUnwanted(nodes.get(node) as Node, scopeIn(context)),
       // The last most often settles last, so it is looked at first.
       settled: ({ context }, { nodes }: NodesParams) =>
-        nodes.findLast((node) => !(node in context.nodes)) === undefined,
+        nodes.findLast((node) => !hasSettled(context, node)) === undefined,
     },
     actions: {
+      ask: assign(({ context }, { nodes: ids }: NodesParams) => ({
+        asked: [...context.asked, ...ids.map((id) => askedBy(nodes.get(id) as Node, scopeIn(context)))],
+      })),
       skip: assign(({ context }, { node }: NodeParams) => kept(context, node, { result: { status: 'skipped' } })),
       passOver: assign(({ context }, { node }: NodeParams) =>
-        node in context.nodes ? {} : kept(context, node, { result: { status: 'cancelled' } }),
+        hasSettled(context, node) ? {} : kept(context, node, { result: { status: 'cancelled' } }),
       ),
       choose: assign(({ context }, { node }: NodeParams) => {
-        const output = chosen(nodes.get(node) as NodeOf<'choose'>, scopeOf(context)) as string
+        const output = chosen(nodes.get(node) as NodeOf<'choose'>, scopeIn(context)) as string
         return kept(context, node, { result: { status: 'completed', output } })
       }),
       settle: enqueueActions(({ context, event, enqueue, self }, { node }: NodeParams) => {
         const found = nodes.get(node) as Node
-        const settled = resultOf(found, event, scopeOf(context))
+        const settled = resultOf(found, event, scopeIn(context))
         const fails = settled.result.status === 'failed' && context.halted === undefined && !goesOn(found)
         enqueue.assign(kept(context, node, settled))
         if (!fails) return
@@ -100,23 +129,32 @@ export function hydrate(definition: MachineDefinition, graph: Body | TaskGraph):
         enqueue.assign({ halted: event.why })
         for (const part of running(self, parts)) enqueue.sendTo(part, event)
       }),
-      // XState would stop them first to last, copying those that are left each time, which V8 does slowly that way round.
-      release: enqueueActions(({ enqueue }, { nodes }: NodesParams) => {
-        for (const node of nodes.toReversed()) enqueue.stopChild(node)
-      }),
     },
   })
   const config = withInputs(definition.config, nodes) as Parameters<typeof machine.createMachine>[0]
   return machine.createMachine({
     ...config,
-    context: ({ input: { results, ...input } }: { input: PlanInput }) => ({ ...input, nodes: results, undo: {} }),
-    output: ({ context }: { context: PlanContext }) => planOutcome(graph, context),
+    context: ({ input: { results, ...input } }: { input: PlanInput }) => ({
+      ...input,
+      results: [results],
+      asked: [],
+      undo: {},
+    }),
+    output: ({ context }: { context: PlanState }) => planOutcome(graph, planContextOf(context)),
   } as typeof config)
 }
 
-function kept(context: PlanContext, node: string, { result, undo }: Settled): Partial<PlanContext> {
-  const nodes = { ...context.nodes, [node]: result }
-  return undo === undefined || undo.length === 0 ? { nodes } : { nodes, undo: { ...context.undo, [node]: undo } }
+function kept(context: PlanState, node: string, { result, undo }: Settled): Partial<PlanState> {
+  const results = withResult(context.results, node, result)
+  const asked = context.asked.filter((each) => each.node !== node)
+  return undo === undefined || undo.length === 0
+    ? { results, asked }
+    : { results, asked, undo: { ...context.undo, [node]: undo } }
+}
+
+function askedBy(node: Node, scope: Scope): Asked {
+  const asked = { node: node.id, kind: node.kind as Asked['kind'] }
+  return isPart(node) ? asked : { ...asked, input: requestOf(node, scope) }
 }
 
 function goesOn(node: Node): boolean {
@@ -158,13 +196,25 @@ export function planOutcome(graph: Body | TaskGraph, context: PlanContext): Plan
 }
 
 /** Outputs by node; only a completed one has any. */
-export function scopeOf({ input, nodes, state, iteration }: PlanContext): Scope {
+export function scopeOf(context: PlanContext): Scope {
+  const { nodes } = context
+  return scopeWith(context, (node) => nodes[node])
+}
+
+function scopeIn(context: PlanState): Scope {
+  return scopeWith(context, (node) => resultIn(context.results, node))
+}
+
+function scopeWith(
+  { input, state, iteration }: Omit<PlanInput, 'results'>,
+  resultOf: (node: string) => NodeResult | undefined,
+): Scope {
   return {
     input,
     ...(state === undefined ? {} : { state }),
     ...(iteration === undefined ? {} : { iteration }),
     output(node) {
-      const result = nodes[node]
+      const result = resultOf(node)
       return result?.status === 'completed' ? result.output : undefined
     },
   }
@@ -181,7 +231,7 @@ function loopsOf(graph: Body): Record<string, AnyStateMachine> {
   )
 }
 
-/** Gives each invoke of a definition the function that fills in its node's input. */
+/** Gives each part that a definition invokes the function that fills in its input. */
 function withInputs(part: Json, nodes: ReadonlyMap<string, Node>): unknown {
   if (Array.isArray(part)) return part.map((each) => withInputs(each, nodes))
   if (typeof part !== 'object' || part === null) return part
@@ -189,7 +239,7 @@ function withInputs(part: Json, nodes: ReadonlyMap<string, Node>): unknown {
   for (const [key, value] of Object.entries(part)) copy[key] = withInputs(value, nodes)
   const node = nodes.get(String(part['id']))
   if ('src' in part && node !== undefined) {
-    copy['input'] = ({ context }: { context: PlanContext }) => requestOf(node, scopeOf(context))
+    copy['input'] = ({ context }: { context: PlanState }) => requestOf(node, scopeIn(context))
   }
   return copy
 }

@@ -6,9 +6,9 @@ import type { Body, Node, NodeOf } from '../graph/graph.ts'
 import type { Compensation, NodeResult, Results } from '../graph/result.ts'
 import { resolve, type Scope } from '../graph/template.ts'
 
-/** What it means for a node that its actor has ended, and what can be undone of it. */
+/** What it means for a node that what it asked for has an outcome, and what can be undone of it. */
 
-/** What the runtime answers the inert actor of a wait. */
+/** What the runtime answers a wait. */
 export type WaitAnswer = { payload: Json } | { timedOut: true }
 
 /** What a plan has come to so far. */
@@ -25,10 +25,10 @@ export interface Settled {
   undo?: Compensation[]
 }
 
-/** The result of a node from the event with which its actor ended. */
+/** The result of a node from the event that tells its outcome, or with which its machine ended. */
 export function resultOf(node: Node, event: unknown, scope: Scope): Settled {
-  const { type, output, error } = event as { type: string; output: unknown; error: EndedError }
-  if (type.startsWith('xstate.error')) return { result: failed(error) }
+  const { output, error } = event as { output: unknown; error?: EndedError }
+  if (error !== undefined) return { result: failed(error) }
   switch (node.kind) {
     case 'wait': {
       const answer = output as WaitAnswer

@@ -97,7 +97,7 @@ function create(state: FoldState, data: EventData<'job.created'>, at: number): v
 
 function adopt(state: FoldState, { graph, hash }: EventData<'plan.adopted'>): void {
   const plan = setPlan(state, graph as unknown as TaskGraph)
-  state.actor = state.live.adopt(state.programs.ofPlan(plan, hash))
+  state.live.adopt(state.programs.ofPlan(plan, hash))
 }
 
 /** The next plan: the body goes on with what has settled, and what is under way for the same nodes goes on as well. */
@@ -107,7 +107,7 @@ function revise(state: FoldState, { graph, hash }: EventData<'plan.revised'>): v
   const kept = isBetween ? undefined : keptForRevision(before, state.live)
   const plan = setPlan(state, graph as unknown as TaskGraph)
   if (kept === undefined) {
-    state.actor = state.live.adopt(state.programs.ofPlan(plan, hash))
+    state.live.adopt(state.programs.ofPlan(plan, hash))
     return
   }
   state.live.settle(plannerPath, { type: 'aetheris.done', output: null })

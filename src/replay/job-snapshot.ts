@@ -167,8 +167,13 @@ export class JobSnapshot<Output = unknown> {
 
 const statuses = { completed: 'done', failed: 'error', cancelled: 'stopped', terminated: 'stopped' } as const
 
-function progressOf({ input, nodes }: PlanContext): Pick<PlanContext, 'input' | 'nodes'> {
-  return { input, nodes }
+function progressOf(context: PlanContext): Pick<PlanContext, 'input' | 'nodes'> {
+  return {
+    input: context.input,
+    get nodes() {
+      return context.nodes
+    },
+  }
 }
 
 function isIn(value: Json, path: string[]): boolean {

@@ -59,9 +59,7 @@ function halt(state: FoldState, request: Request, at: number): void {
 /** Bounds how long a job that is ending waits for what is under way. */
 function armGrace(state: FoldState, at: number): void {
   const { live, pending, queue } = state
-  const isDraining = live.isPlan
-    ? some(pending.effects.values(), (effect) => effect.isHalted === true && effect.status !== 'answered')
-    : live.phase === 'cancelling'
+  const isDraining = live.isPlan ? pending.isDraining : live.phase === 'cancelling'
   if (!isDraining || some(pending.timers.values(), ({ purpose }) => purpose === 'grace')) return
   if (queue.some(({ body }) => body.type === 'timer.armed' && body.data.purpose === 'grace')) return
   state.arm(undefined, 'grace', at + state.graceMs)

@@ -1,4 +1,3 @@
-import type { AnyActorRef } from 'xstate'
 import { inert } from '../../machines/inert.ts'
 import { assert } from '../base/error.ts'
 import { canonical, type Json } from '../base/json.ts'
@@ -9,7 +8,9 @@ import type { Effect, Timer } from './effect.ts'
 export class Pending {
   readonly effects = new Map<string, Effect>()
   readonly timers = new Map<string, Timer>()
-  private readonly ids = new Map<AnyActorRef, string>()
+  /** Of the effects, those whose part of the plan is ending. */
+  private readonly halted = new Set<string>()
+  private readonly ids = new Map<object, string>()
   private readonly occurrences = new Map<string, number>()
   private timersMade = 0
 
@@ -17,6 +18,12 @@ export class Pending {
   nextTimer(): string {
     this.timersMade += 1
     return `t${this.timersMade}`
+  }
+
+  /** Whether something is waited for whose part of the plan is ending. */
+  get isDraining(): boolean {
+    for (const id of this.halted) if (this.effects.get(id)?.status !== 'answered') return true
+    return false
   }
 
   isKnown(request: Request): boolean {
@@ -75,10 +82,12 @@ export class Pending {
     if (effect === undefined) return
     const since = fields.status === undefined || fields.status === effect.status ? effect.since : at
     Object.assign(effect, fields, { since })
+    if (effect.isHalted) this.halted.add(id)
   }
 
   forget(id: string): void {
     this.effects.delete(id)
+    this.halted.delete(id)
     this.clearTimers(id)
   }
 
@@ -90,6 +99,7 @@ export class Pending {
 
   clear(): void {
     this.effects.clear()
+    this.halted.clear()
     this.timers.clear()
   }
 
@@ -113,6 +123,7 @@ export class Pending {
     for (const timer of kept.timers) pending.timers.set(timer.id, timer)
     const byPath = new Map(requests.map((request) => [request.path, request]))
     for (const { gone, ...effect } of kept.effects) {
+      if (effect.isHalted) pending.halted.add(effect.id)
       if (gone !== undefined) {
         pending.effects.set(effect.id, { ...effect, input: gone, logic: inert(effect.kind) })
         continue

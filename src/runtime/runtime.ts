@@ -6,7 +6,7 @@ import type { NewEvent } from '../event/event.ts'
 import { Execution } from '../replay/execution.ts'
 import { JobSnapshot } from '../replay/job-snapshot.ts'
 import { programsOf, snapshotKey } from '../replay/programs.ts'
-import { defaultPriority } from '../scheduler/slots.ts'
+import { defaultPriority, Slots } from '../scheduler/slots.ts'
 import { type JobQuery, type JobRow, type JobStore, keyPart } from '../store/store.ts'
 import { checkSpawn, firstEvents, parseBudget, parseInput, type SpawnOptions } from './admission.ts'
 import { type Channel, Channels } from './channel.ts'
@@ -86,6 +86,7 @@ export class Runtime {
   private readonly inspection: Inspection
   /** Channels that are being made, with what was published meanwhile. */
   private readonly lookups = new Map<string, Set<Lookup>>()
+  private readonly lookupSlots = new Slots(lookupsMax)
   private readonly options: RuntimeOptions
 
   /** @internal Use {@link openRuntime}. */
@@ -179,6 +180,7 @@ export class Runtime {
     const lookups = this.lookups.get(jobId) ?? new Set()
     const lookup: Lookup = { published: undefined }
     this.lookups.set(jobId, lookups.add(lookup))
+    await new Promise<void>((granted) => this.lookupSlots.acquire(defaultPriority, granted))
     try {
       const row = (await this.store.get(jobId)) as JobRow
       const { execution } = await loadExecution(this.store, programsOf(this.agents), row, snapshotKey(agent))
@@ -186,6 +188,7 @@ export class Runtime {
     } finally {
       lookups.delete(lookup)
       if (lookups.size === 0) this.lookups.delete(jobId)
+      this.lookupSlots.release()
     }
   }
 
@@ -287,6 +290,9 @@ export class Runtime {
     this.options.onProblem?.({ jobId, error })
   }
 }
+
+/** Jobs that are read at a time for handles: whoever asks for hundreds does not hold up those that are to go on. */
+const lookupsMax = 8
 
 interface Lookup {
   published: JobSnapshot | undefined

@@ -47,7 +47,13 @@ export class Draft {
 
   async row(jobId: string): Promise<StoredRow | undefined> {
     if (this.pruned.has(jobId)) return undefined
-    return this.rows.get(jobId) ?? this.#stored.cached(jobId) ?? (await this.#stored.load(jobId))
+    const row = this.rows.get(jobId) ?? this.#stored.cached(jobId)
+    return row ?? (this.#isFree(jobId) ? undefined : await this.#stored.load(jobId))
+  }
+
+  /** Whether it was read already that nothing is stored of a job. */
+  #isFree(jobId: string): boolean {
+    return rowAndFirst(jobId).every((key) => this.#known.has(key) && this.#known.get(key) === undefined)
   }
 
   /** The value as stored. */
@@ -129,6 +135,11 @@ export class Draft {
   #remember(wanted: readonly string[], values: (string | undefined)[]): void {
     for (const [index, key] of wanted.entries()) this.#known.set(key, values[index])
   }
+}
+
+/** Keys of which a job that is not there has none: where there are events, a row was lost. */
+export function rowAndFirst(jobId: string): string[] {
+  return [keys.row(jobId), keys.event(jobId, 0)]
 }
 
 /** More than LevelDB's memory table spends on an entry besides its key and value. */

@@ -1,6 +1,6 @@
 import { chainHash, eventIdentity, genesisHash } from './chain.ts'
 import { keyParts, keys } from './keys.ts'
-import type { Draft } from './level-draft.ts'
+import { type Draft, rowAndFirst } from './level-draft.ts'
 import type { StoredRow } from './level-rows.ts'
 import type { PreparedCommit, PreparedMessage } from './request.ts'
 import { admit, advance, hasEnded, mayBeRepeat, publicRow } from './row.ts'
@@ -21,7 +21,7 @@ const taken = 'taken'
 export function keysOfCommit({ jobId, create, set, clear, acks }: PreparedCommit): string[] {
   if (create === undefined && set.length + clear.length + acks.length === 0) return []
   return [
-    ...(create === undefined ? [] : [keys.tombstone(jobId)]),
+    ...(create === undefined ? [] : [...rowAndFirst(jobId), keys.tombstone(jobId)]),
     ...set.map(({ id }) => keys.timer(jobId, id)),
     ...clear.map((id) => keys.timer(jobId, id)),
     ...acks.map((id) => keys.arrival(jobId, id)),

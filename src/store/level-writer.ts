@@ -92,7 +92,8 @@ async function prefetch(draft: Draft, batch: readonly Request<Work>[]): Promise<
   const jobIds = new Set<string>()
   const wanted: string[] = []
   for (const { work } of batch) {
-    jobIds.add(jobIdOf(work))
+    // Whoever makes a job does not expect a row of it.
+    if (work.kind !== 'commit' || work.commit.create === undefined) jobIds.add(jobIdOf(work))
     if (work.kind === 'commit') wanted.push(...keysOfCommit(work.commit))
     if (work.kind === 'message') wanted.push(keys.arrival(work.message.jobId, work.message.id))
   }
