@@ -49,3 +49,22 @@ test.each([
   if (key.startsWith('e!')) expect(findings).not.toEqual([])
   await store.close()
 })
+
+test('a job is not made anew where its row was lost and its events are there', async () => {
+  const directory = await newDirectory(fastFolder)
+  const first = levelStore(directory)
+  await first.open()
+  await commitNumber(first, 0)
+  await first.close()
+  let level: ClassicLevel<string, string> | undefined
+  const store = levelStore(directory, {
+    openDatabase: (location, options) => {
+      level = new ClassicLevel(location, options)
+      return level
+    },
+  })
+  await store.open()
+  await level?.del('j!job-0')
+  await expect(commitNumber(store, 0)).rejects.toMatchObject({ code: 'STORE_CORRUPT' })
+  await store.close()
+})
