@@ -74,7 +74,8 @@ async function mutantsOf(file: string): Promise<Mutant[]> {
   })
 }
 
-const limitMs = 5 * 60_000
+/** Of a simulation, and of the tests: both are given far more than they need, as what hangs has been noticed too. */
+const limitsMs = { simulation: 2 * 60_000, tests: 15 * 60_000 }
 
 /** Who has noticed, if anybody. */
 async function noticed({ file, line, to }: Mutant, directory: string): Promise<string | undefined> {
@@ -84,7 +85,7 @@ async function noticed({ file, line, to }: Mutant, directory: string): Promise<s
       .map((each, index) => (index === line ? to : each))
       .join('\n'),
   )
-  const { found } = await simulate(directory, ['--runs', values.runs, '--no-shrink'], limitMs)
+  const { found } = await simulate(directory, ['--runs', values.runs, '--no-shrink'], limitsMs.simulation)
   if (found !== null) return 'simulation'
   const tests = [
     'node_modules/vitest/vitest.mjs',
@@ -95,7 +96,8 @@ async function noticed({ file, line, to }: Mutant, directory: string): Promise<s
     'test/property',
     'test/conformance',
   ]
-  const { code } = await run(directory, tests, limitMs)
+  const { code } = await run(directory, tests, limitsMs.tests)
+  if (code === null) return 'tests, which did not end'
   return code === 0 ? undefined : 'tests'
 }
 
@@ -114,7 +116,8 @@ try {
     const by = (await noticed(mutant, own)) ?? 'nobody'
     await rm(own, { recursive: true, force: true })
     counts.set(by, (counts.get(by) ?? 0) + 1)
-    console.error(`${[...counts.values()].reduce((sum, each) => sum + each, 0)} of ${chosen.length}: ${by}`)
+    const tried = [...counts.values()].reduce((sum, each) => sum + each, 0)
+    console.error(`${tried} of ${chosen.length}: ${mutant.file}:${mutant.line + 1} is noticed by ${by}`)
     if (by === 'nobody')
       console.log(`${mutant.file}:${mutant.line + 1}\n- ${mutant.from.trim()}\n+ ${mutant.to.trim()}`)
   })
