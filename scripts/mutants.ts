@@ -75,7 +75,7 @@ async function mutantsOf(file: string): Promise<Mutant[]> {
 }
 
 /** Of a simulation, and of the tests: both are given far more than they need, as what hangs has been noticed too. */
-const limitsMs = { simulation: 2 * 60_000, tests: 15 * 60_000 }
+const limitsMs = { simulation: 2 * 60_000, tests: 10 * 60_000 }
 
 /** Who has noticed, if anybody. */
 async function noticed({ file, line, to }: Mutant, directory: string): Promise<string | undefined> {

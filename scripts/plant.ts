@@ -21,7 +21,7 @@ export async function plant(directory: string, file: string, change: (text: stri
 
 const children = new Set<ChildProcess>()
 process.once('exit', () => {
-  for (const child of children) child.kill()
+  for (const child of children) kill(child)
 })
 
 export interface Run {
@@ -30,10 +30,16 @@ export interface Run {
   code: number | null
 }
 
+/** With all that it has started: what hangs may be a child of it. */
+function kill({ pid }: ChildProcess): void {
+  if (pid !== undefined) process.kill(-pid, 'SIGKILL')
+}
+
 /** Runs Node in `directory`, for at most `limitMs`. */
 export function run(directory: string, args: readonly string[], limitMs: number): Promise<Run> {
-  const child = spawn(process.execPath, args, { cwd: directory, timeout: limitMs, killSignal: 'SIGKILL' })
+  const child = spawn(process.execPath, args, { cwd: directory, detached: true })
   children.add(child)
+  const timer = setTimeout(() => kill(child), limitMs)
   return new Promise((resolve) => {
     let output = ''
     let errors = ''
@@ -45,6 +51,7 @@ export function run(directory: string, args: readonly string[], limitMs: number)
     })
     child.on('close', (code) => {
       children.delete(child)
+      clearTimeout(timer)
       resolve({ output, errors, code })
     })
   })
