@@ -23,6 +23,7 @@ const children = new Set<ChildProcess>()
 process.once('exit', () => {
   for (const child of children) kill(child)
 })
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1))
 
 export interface Run {
   output: string
