@@ -79,12 +79,11 @@ const limitsMs = { simulation: 2 * 60_000, tests: 10 * 60_000 }
 
 /** Who has noticed, if anybody. */
 async function noticed({ file, line, to }: Mutant, directory: string): Promise<string | undefined> {
-  await plant(directory, file, (text) =>
-    text
-      .split('\n')
-      .map((each, index) => (index === line ? to : each))
-      .join('\n'),
-  )
+  await plant(directory, file, (text) => text.split('\n').with(line, to).join('\n'))
+  return complaining(directory)
+}
+
+async function complaining(directory: string): Promise<string | undefined> {
   const { found } = await simulate(directory, ['--runs', values.runs, '--no-shrink'], limitsMs.simulation)
   if (found !== null) return 'simulation'
   const tests = [
@@ -111,6 +110,11 @@ const chosen = all
 const directory = await mkdtemp(join(tmpdir(), 'aetheris-mutants-'))
 const counts = new Map<string, number>()
 try {
+  const unchanged = join(directory, 'unchanged')
+  await plant(unchanged, 'package.json', (text) => text)
+  const complaint = await complaining(unchanged)
+  // Else everything would count as noticed.
+  if (complaint !== undefined) throw new Error(`Without any change there is a complaint already, by the ${complaint}.`)
   await forAll(chosen, async (mutant, index) => {
     const own = join(directory, String(index))
     const by = (await noticed(mutant, own)) ?? 'nobody'

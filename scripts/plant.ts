@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 
 export const root = fileURLToPath(new URL('..', import.meta.url))
 
-const parts = ['src', 'machines', 'test', 'scripts', 'package.json', 'tsconfig.json', 'vitest.config.ts']
+const parts = ['src', 'machines', 'test', 'scripts', 'examples', 'package.json', 'tsconfig.json', 'vitest.config.ts']
 
 /** A copy of the project in `directory`, with one of its files changed. */
 export async function plant(directory: string, file: string, change: (text: string) => string): Promise<void> {
