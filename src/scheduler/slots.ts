@@ -20,9 +20,9 @@ export class Slots {
     return this.taken
   }
 
-  /** Takes a slot if one is free and nobody waits for it. */
+  /** Takes a slot if one is free; then nobody waits for it. */
   tryAcquire(): boolean {
-    if (this.taken >= this.max || this.next() !== undefined) return false
+    if (this.taken >= this.max) return false
     this.taken += 1
     return true
   }
