@@ -15,10 +15,13 @@ const booking = z.object({
   world: z.string(),
 })
 
+function known(world: string): string {
+  return existsSync(world) ? readFileSync(world, 'utf8') : ''
+}
+
 /** Adds a line to the world outside, and not a second one for the same call; in one go, as a real service would. */
 function once(world: string, line: string, key: string): void {
-  const known = existsSync(world) ? readFileSync(world, 'utf8') : ''
-  if (!known.includes(`${key}\n`)) appendFileSync(world, `${line}, by ${key}\n`)
+  if (!known(world).includes(`${key}\n`)) appendFileSync(world, `${line}, by ${key}\n`)
 }
 
 const book = tool({
@@ -39,7 +42,8 @@ const giveBack = tool({
   output: z.null(),
   effect: 'idempotent',
   run({ what, world }, { idempotencyKey }) {
-    once(world, `gave back the ${what}`, idempotencyKey)
+    // Also asked for what only may have been booked, by a process that died before it could tell.
+    if (known(world).includes(`booked the ${what}, `)) once(world, `gave back the ${what}`, idempotencyKey)
     return null
   },
 })

@@ -187,9 +187,9 @@ test('what an order comes to, whatever goes wrong', async () => {
     "call     goes wrong         the job                                                                                                              undone
     reserve  fails once         completed
     reserve  fails for good     failed: It fails for good, for a test.
-    reserve  times out          failed: reserve took longer than 10000 ms.
-    reserve  hangs past cancel  cancelled
-    reserve  invalid output     failed: What tool "reserve" returned does not match its schema: ✖ Invalid input: expected object, received function
+    reserve  times out          failed: reserve took longer than 10000 ms.                                                                           reserve
+    reserve  hangs past cancel  cancelled                                                                                                            reserve
+    reserve  invalid output     failed: What tool "reserve" returned does not match its schema: ✖ Invalid input: expected object, received function  reserve
     reserve  outcome lost       completed
     charge   fails once         failed: The first attempt fails, for a test.                                                                         reserve
     charge   fails for good     failed: It fails for good, for a test.                                                                               reserve
