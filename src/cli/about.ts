@@ -1,4 +1,4 @@
-import type { PlanContext } from '../compile/hydrate.ts'
+import type { PlanContext } from '../compile/plan-state.ts'
 import { optionsOf } from '../event/approval.ts'
 import type { JobEvent } from '../event/event.ts'
 import { dependencies } from '../graph/order.ts'

@@ -1,4 +1,4 @@
-import { type PlanContext, scopeOf } from '../compile/hydrate.ts'
+import { type PlanContext, scopeOf } from '../compile/plan-state.ts'
 import type { NewEvent } from '../event/event.ts'
 import type { TaskGraph } from '../graph/graph.ts'
 import type { Template } from '../graph/template.ts'

@@ -1,63 +1,27 @@
 import { type AnyStateMachine, assign, enqueueActions, setup } from 'xstate'
 import { type LoopContext, type LoopInput, loopOf } from '../../machines/loop.ts'
 import { type MapInput, mapMachine } from '../../machines/map.ts'
-import type { Halt, PlanOutcome, Stopped } from '../../machines/outcome.ts'
+import type { Halt, PlanOutcome } from '../../machines/outcome.ts'
 import { AetherisError, type ErrorData, toErrorData } from '../base/error.ts'
 import type { Json } from '../base/json.ts'
 import { limits } from '../base/limits.ts'
 import { holds } from '../graph/condition.ts'
-import type { Body, Node, NodeKind, NodeOf, TaskGraph } from '../graph/graph.ts'
+import type { Body, Node, NodeOf, TaskGraph } from '../graph/graph.ts'
 import { dependencies } from '../graph/order.ts'
-import { type NodeResult, type Pages, type Results, resultIn, resultsOf, withResult } from '../graph/result.ts'
 import { resolve, type Scope } from '../graph/template.ts'
 import { compile, isPart, type MachineDefinition, sourceOf } from './compile.ts'
-import { compensationsOf, type Outcomes, resultOf, type Settled } from './settle.ts'
-
-/** What a plan's machine begins with. */
-export interface PlanInput {
-  input: Json
-  /** What earlier plans of the job have come to. */
-  results: Results
-  /** Of a plan inside a loop. */
-  state?: Json
-  iteration?: number
-}
-
-/** How far a plan has come, as its machine keeps it. */
-export interface PlanState extends Omit<PlanInput, 'results'>, Pick<Outcomes, 'undo'> {
-  results: Pages
-  /** What has begun and not settled, in the order in which it began. */
-  asked: readonly Asked[]
-  /** Nothing more is begun. */
-  halted?: Stopped
-  /** The node that failed the plan, and how. */
-  failure?: { node: string; error: ErrorData }
-}
-
-/** How far a plan has come, for whoever reads it. */
-export interface PlanContext extends Omit<PlanState, 'results' | 'asked'>, Outcomes {}
-
-/** What is read of a plan's state, put together only when somebody looks at it. */
-export function planContextOf({ results, asked: _, ...rest }: PlanState): PlanContext {
-  let nodes: Results | undefined
-  return {
-    ...rest,
-    get nodes() {
-      nodes ??= resultsOf(results)
-      return nodes
-    },
-  }
-}
-
-/**
- * A node that is under way: what it asks the runtime for, as data. A part of the plan with a machine of its own asks by
- * that.
- */
-export interface Asked {
-  readonly node: string
-  readonly kind: Exclude<NodeKind, 'choose'>
-  readonly input?: unknown
-}
+import {
+  type Asked,
+  hasSettled,
+  type PlanContext,
+  type PlanInput,
+  type PlanState,
+  planContextOf,
+  scopeIn,
+  scopeOf,
+  withSettled,
+} from './plan-state.ts'
+import { compensationsOf, resultOf } from './settle.ts'
 
 /** What a call asks for. */
 export interface CallRequest {
@@ -85,7 +49,6 @@ type NodesParams = { nodes: string[] }
 export function hydrate(definition: MachineDefinition, graph: Body | TaskGraph): AnyStateMachine {
   const nodes = new Map(graph.nodes.map((node) => [node.id, node]))
   const needs = new Map(graph.nodes.map((node) => [node.id, dependencies(node)]))
-  const hasSettled = ({ results }: PlanState, node: string) => resultIn(results, node) !== undefined
   const isReady = (context: PlanState, node: string) =>
     (needs.get(node) ?? []).every((need) => hasSettled(context, need))
   /** Parts with a machine of their own have to be told when the plan is halted. */
@@ -106,19 +69,21 @@ export function hydrate(definition: MachineDefinition, graph: Body | TaskGraph):
       ask: assign(({ context }, { nodes: ids }: NodesParams) => ({
         asked: [...context.asked, ...ids.map((id) => askedBy(nodes.get(id) as Node, scopeIn(context)))],
       })),
-      skip: assign(({ context }, { node }: NodeParams) => kept(context, node, { result: { status: 'skipped' } })),
+      skip: assign(({ context }, { node }: NodeParams) =>
+        withSettled(context, node, { result: { status: 'skipped' } }),
+      ),
       passOver: assign(({ context }, { node }: NodeParams) =>
-        hasSettled(context, node) ? {} : kept(context, node, { result: { status: 'cancelled' } }),
+        hasSettled(context, node) ? {} : withSettled(context, node, { result: { status: 'cancelled' } }),
       ),
       choose: assign(({ context }, { node }: NodeParams) => {
         const output = chosen(nodes.get(node) as NodeOf<'choose'>, scopeIn(context)) as string
-        return kept(context, node, { result: { status: 'completed', output } })
+        return withSettled(context, node, { result: { status: 'completed', output } })
       }),
       settle: enqueueActions(({ context, event, enqueue, self }, { node }: NodeParams) => {
         const found = nodes.get(node) as Node
         const settled = resultOf(found, event, scopeIn(context))
         const fails = settled.result.status === 'failed' && context.halted === undefined && !goesOn(found)
-        enqueue.assign(kept(context, node, settled))
+        enqueue.assign(withSettled(context, node, settled))
         if (!fails) return
         enqueue.assign({ halted: 'failed', failure: { node, error: (settled.result as { error: ErrorData }).error } })
         for (const part of running(self, parts))
@@ -142,14 +107,6 @@ export function hydrate(definition: MachineDefinition, graph: Body | TaskGraph):
     }),
     output: ({ context }: { context: PlanState }) => planOutcome(graph, planContextOf(context)),
   } as typeof config)
-}
-
-function kept(context: PlanState, node: string, { result, undo }: Settled): Partial<PlanState> {
-  const results = withResult(context.results, node, result)
-  const asked = context.asked.filter((each) => each.node !== node)
-  return undo === undefined || undo.length === 0
-    ? { results, asked }
-    : { results, asked, undo: { ...context.undo, [node]: undo } }
 }
 
 function askedBy(node: Node, scope: Scope): Asked {
@@ -183,40 +140,15 @@ export function planOutcome(graph: Body | TaskGraph, context: PlanContext): Plan
   const failed = graph.nodes.find(({ id }) => id === failure?.node)
   const undoes = halted !== undefined && !(failed !== undefined && 'onFailure' in failed && failed.onFailure === 'fail')
   const asksAgain = (halted === undefined ? revise?.onSettled : halted === 'failed' && revise?.onFailure) ?? false
-  const isPart = 'iteration' in context
+  const isInside = 'iteration' in context
   return {
     output: halted === undefined ? (resolve(graph.output, scopeOf(context)) ?? null) : null,
     results: nodes,
     asksAgain,
     // A part of a plan tells in any case, for it may be undone later.
-    undo: undoes || asksAgain || isPart ? compensationsOf(graph, context, scopeOf(context)) : [],
+    undo: undoes || asksAgain || isInside ? compensationsOf(graph, context, scopeOf(context)) : [],
     ...(halted === undefined ? {} : { stopped: halted }),
     ...(failure === undefined ? {} : { error: failure.error }),
-  }
-}
-
-/** Outputs by node; only a completed one has any. */
-export function scopeOf(context: PlanContext): Scope {
-  const { nodes } = context
-  return scopeWith(context, (node) => nodes[node])
-}
-
-function scopeIn(context: PlanState): Scope {
-  return scopeWith(context, (node) => resultIn(context.results, node))
-}
-
-function scopeWith(
-  { input, state, iteration }: Omit<PlanInput, 'results'>,
-  resultOf: (node: string) => NodeResult | undefined,
-): Scope {
-  return {
-    input,
-    ...(state === undefined ? {} : { state }),
-    ...(iteration === undefined ? {} : { iteration }),
-    output(node) {
-      const result = resultOf(node)
-      return result?.status === 'completed' ? result.output : undefined
-    },
   }
 }
 

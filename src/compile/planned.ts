@@ -1,7 +1,7 @@
 import type { AnyActorRef, AnyEventObject } from 'xstate'
 import { type InertLogic, inert, inertLogicOf, type Outcome } from '../../machines/inert.ts'
 import { settledType } from './compile.ts'
-import type { Asked, PlanState } from './hydrate.ts'
+import type { Asked, PlanState } from './plan-state.ts'
 import { collectRequest, descend, joinPath, type Request, splitPath } from './requests.ts'
 
 /**

@@ -1,7 +1,7 @@
 import type { ErrorData } from '../base/error.ts'
 import { isObject, type Json } from '../base/json.ts'
 import type { Phase } from '../compile/actor.ts'
-import type { PlanContext } from '../compile/hydrate.ts'
+import type { PlanContext } from '../compile/plan-state.ts'
 import type { Budget, Usage } from '../event/budget.ts'
 import type { TaskGraph } from '../graph/graph.ts'
 import type { NodeResult, Results } from '../graph/result.ts'

@@ -1,4 +1,4 @@
-import type { PlanContext } from '../compile/hydrate.ts'
+import type { PlanContext } from '../compile/plan-state.ts'
 import type { Request } from '../compile/requests.ts'
 import { type Effect, isEngaged, type PlanRequestInput, type SpawnInput, type WaitInput } from './effect.ts'
 import type { FoldState } from './state.ts'

@@ -1,6 +1,6 @@
 import { canonical, digest, type Json } from '../base/json.ts'
 import type { JobActor } from '../compile/actor.ts'
-import { type PlanContext, scopeOf } from '../compile/hydrate.ts'
+import { type PlanContext, scopeOf } from '../compile/plan-state.ts'
 import { compensationsOf } from '../compile/settle.ts'
 import type { TaskGraph } from '../graph/graph.ts'
 import { dependents } from '../graph/order.ts'

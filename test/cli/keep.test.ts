@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openRuntime } from '../../src/index.ts'
 import { levelStore } from '../../src/store/level-store.ts'
 import { agents, inProcess } from '../support/cli.ts'
+import { expectRefused } from '../support/refused.ts'
 import { copyOf, newDirectory, removeDirectories } from '../support/store-data.ts'
 import { careful, echo } from './fixtures/agents.ts'
 
@@ -199,12 +200,5 @@ describe.concurrent('wrong usage is exit 2', () => {
     [['prune', '--settled-before', '30'], 'It has to be an age'],
     [['prune', '--settled-before', '-1d'], 'It has to be an age'],
     [['prune', '--keep', 'x'], 'whole number'],
-  ])('%j', async (words, message) => {
-    const copy = await copyOf(cwd)
-    const { code, stdout, stderr } = await inProcess(words, { cwd: copy })
-    expect(stderr).toContain(message)
-    expect(stdout).toBe('')
-    expect(code).toBe(2)
-    expect(readdirSync(copy)).toEqual(['.aetheris'])
-  })
+  ])('%j', (words, message) => expectRefused(cwd, words, message))
 })

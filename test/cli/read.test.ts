@@ -1,10 +1,11 @@
-import { readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openRuntime } from '../../src/index.ts'
 import { levelStore } from '../../src/store/level-store.ts'
 import { aetheris, agents, inProcess } from '../support/cli.ts'
+import { expectRefused } from '../support/refused.ts'
 import { copyOf, newDirectory, removeDirectories } from '../support/store-data.ts'
 import { careful, echo, hanging, tardy, tardyTool } from './fixtures/agents.ts'
 
@@ -242,12 +243,5 @@ describe.concurrent('wrong usage is exit 2', () => {
     [['replay', 'done', '--until', '-1'], "argument '-1' is invalid"],
     [['events'], "missing required argument 'ID'"],
     [['jobs', '--data', 'gone'], 'There is no data directory at'],
-  ])('%j', async (words, message) => {
-    const copy = await copyOf(cwd)
-    const { code, stdout, stderr } = await inProcess(words, { cwd: copy })
-    expect(stderr).toContain(message)
-    expect(stdout).toBe('')
-    expect(code).toBe(2)
-    expect(readdirSync(copy)).toEqual(['.aetheris'])
-  })
+  ])('%j', (words, message) => expectRefused(cwd, words, message))
 })
