@@ -1,6 +1,6 @@
 import { digest, type Json } from '../base/json.ts'
 import type { Body, Node, NodeKind } from '../graph/graph.ts'
-import { type Lane, lanes, type Step } from '../graph/order.ts'
+import { dependencies, type Lane, lanes, type Step } from '../graph/order.ts'
 
 /**
  * TaskGraph to MachineDefinition: a chain cover of the graph, each chain (lane) a sequence of states.
@@ -15,7 +15,7 @@ import { type Lane, lanes, type Step } from '../graph/order.ts'
 /** A compiled plan as plain JSON: an XState config whose guards, actions and actors are names that hydrate knows. */
 export interface MachineDefinition {
   /** Grows when the meaning of a config changes. */
-  format: 3
+  format: 4
   /** Digest of the TaskGraph. */
   graph: string
   config: { [key: string]: Json }
@@ -51,7 +51,7 @@ export function compile(graph: Body): MachineDefinition {
   const empty: Json = { initial: end, states: { [end]: { type: 'final' } } }
   const on: Json = { 'plan.halt': { actions: [{ type: 'halt' }] } }
   return {
-    format: 3,
+    format: 4,
     graph: digest(graph as unknown as Json),
     config: { id: 'plan', ...(only === undefined ? empty : config), on },
   }
@@ -60,12 +60,27 @@ export function compile(graph: Body): MachineDefinition {
 function lane(cover: Lane, path: string, nodes: ReadonlyMap<string, Node>): { [key: string]: Json } {
   const names = cover.steps.map(stepName)
   const states: { [key: string]: Json } = {}
+  const before = new Set<string>()
   for (const [index, step] of cover.steps.entries()) {
     const next = `${path}.${names[index + 1] ?? end}`
     const [first, ...rest] = step.nodes.map((id) => nodes.get(id) as Node)
-    states[names[index] as string] = rest.length === 0 ? single(first as Node, next) : bundle(step, next)
+    for (const id of step.nodes) before.add(id)
+    const begun = begunAfter(cover.steps[index + 1], before, nodes)
+    const begins = begun === undefined ? undefined : `${next}.${begun}`
+    states[names[index] as string] = rest.length === 0 ? single(first as Node, next, begins) : bundle(step, next)
   }
   return { initial: names[0] ?? end, states: { ...states, [end]: { type: 'final' } } }
+}
+
+/** The state in which a step begins at once when those `before` it in its lane have settled; undefined where it may not. */
+function begunAfter(
+  step: Step | undefined,
+  before: ReadonlySet<string>,
+  nodes: ReadonlyMap<string, Node>,
+): string | undefined {
+  const node = nodes.get(step?.nodes[0] ?? '')
+  if (node === undefined || node.kind === 'choose' || node.when !== undefined) return undefined
+  return dependencies(node).every((id) => before.has(id)) ? activeState[node.kind] : undefined
 }
 
 /** A bundle is named after its first node; `+` is in no node id, so no node can have the same name. */
@@ -73,8 +88,8 @@ function stepName(step: Step): string {
   return step.nodes.length === 1 ? (step.nodes[0] as string) : `${step.nodes[0]}+${step.nodes.length - 1}`
 }
 
-/** One node: wait for what it depends on, then skip it or perform it. */
-function single(node: Node, next: string): { [key: string]: Json } {
+/** One node: wait for what it depends on, then skip it or perform it. `begins`: where the next step needs no more than it. */
+function single(node: Node, next: string, begins: string | undefined): { [key: string]: Json } {
   const params = { node: node.id }
   const halted: Json = { guard: 'halted', target: next, actions: [{ type: 'passOver', params }] }
   const skip: Json = { guard: { type: 'unwanted', params }, target: next, actions: [{ type: 'skip', params }] }
@@ -85,7 +100,12 @@ function single(node: Node, next: string): { [key: string]: Json } {
     return { initial: 'blocked', states: { blocked: { always: [halted, skip, choose] } } }
   }
   const active = activeState[node.kind]
-  const settle: Json = { target: next, actions: [{ type: 'settle', params }] }
+  const settle: Json = [
+    ...(begins === undefined
+      ? []
+      : [{ guard: { type: 'goesOn', params }, target: begins, actions: [{ type: 'settle', params }] }]),
+    { target: next, actions: settling(node.id) },
+  ]
   return {
     initial: 'blocked',
     states: {
@@ -99,6 +119,14 @@ function single(node: Node, next: string): { [key: string]: Json } {
       },
     },
   }
+}
+
+function settling(node: string): Json[] {
+  const params = { node }
+  return [
+    { type: 'settle', params },
+    { type: 'haltIfFailed', params },
+  ]
 }
 
 /** Whether a node has a machine of its own. */
@@ -118,10 +146,7 @@ export function settledType(node: string): string {
 
 /** Calls that wait for the same nodes, in one state that is left when all have settled. */
 function bundle(step: Step, next: string): { [key: string]: Json } {
-  const on = step.nodes.map((id): [string, Json] => [
-    settledType(id),
-    { actions: [{ type: 'settle', params: { node: id } }] },
-  ])
+  const on = step.nodes.map((id): [string, Json] => [settledType(id), { actions: settling(id) }])
   const passOver: Json[] = step.nodes.map((id) => ({ type: 'passOver', params: { node: id } }))
   return {
     initial: 'blocked',

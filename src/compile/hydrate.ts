@@ -2,12 +2,13 @@ import { type AnyStateMachine, assign, enqueueActions, setup } from 'xstate'
 import { type LoopContext, type LoopInput, loopOf } from '../../machines/loop.ts'
 import { type MapInput, mapMachine } from '../../machines/map.ts'
 import type { Halt, PlanOutcome } from '../../machines/outcome.ts'
-import { AetherisError, type ErrorData, toErrorData } from '../base/error.ts'
+import { AetherisError, toErrorData } from '../base/error.ts'
 import type { Json } from '../base/json.ts'
 import { limits } from '../base/limits.ts'
 import { holds } from '../graph/condition.ts'
 import type { Body, Node, NodeOf, TaskGraph } from '../graph/graph.ts'
 import { dependencies } from '../graph/order.ts'
+import { type NodeResult, resultIn } from '../graph/result.ts'
 import { resolve, type Scope } from '../graph/template.ts'
 import { compile, isPart, type MachineDefinition, sourceOf } from './compile.ts'
 import {
@@ -61,6 +62,11 @@ export function hydrate(definition: MachineDefinition, graph: Body | TaskGraph):
       ready: ({ context }, { node }: NodeParams) => isReady(context, node),
       unwanted: ({ context }, { node }: NodeParams) =>
         isReady(context, node) && isUnwanted(nodes.get(node) as Node, scopeIn(context)),
+      /** Whether the plan begins more once the node has settled as the event says. */
+      goesOn: ({ context, event }, { node }: NodeParams) => {
+        const found = nodes.get(node) as Node
+        return context.halted === undefined && !fails(found, resultOf(found, event, scopeIn(context)).result)
+      },
       // The last most often settles last, so it is looked at first.
       settled: ({ context }, { nodes }: NodesParams) =>
         nodes.findLast((node) => !hasSettled(context, node)) === undefined,
@@ -79,13 +85,14 @@ export function hydrate(definition: MachineDefinition, graph: Body | TaskGraph):
         const output = chosen(nodes.get(node) as NodeOf<'choose'>, scopeIn(context)) as string
         return withSettled(context, node, { result: { status: 'completed', output } })
       }),
-      settle: enqueueActions(({ context, event, enqueue, self }, { node }: NodeParams) => {
-        const found = nodes.get(node) as Node
-        const settled = resultOf(found, event, scopeIn(context))
-        const fails = settled.result.status === 'failed' && context.halted === undefined && !goesOn(found)
-        enqueue.assign(withSettled(context, node, settled))
-        if (!fails) return
-        enqueue.assign({ halted: 'failed', failure: { node, error: (settled.result as { error: ErrorData }).error } })
+      settle: assign(({ context, event }, { node }: NodeParams) =>
+        withSettled(context, node, resultOf(nodes.get(node) as Node, event, scopeIn(context))),
+      ),
+      /** After it, where the node may have failed. */
+      haltIfFailed: enqueueActions(({ context, enqueue, self }, { node }: NodeParams) => {
+        const result = resultIn(context.results, node) as NodeResult
+        if (context.halted !== undefined || !fails(nodes.get(node) as Node, result)) return
+        enqueue.assign({ halted: 'failed', failure: { node, error: result.error } })
         for (const part of running(self, parts))
           if (part !== node) enqueue.sendTo(part, { type: 'plan.halt', why: 'failed' })
       }),
@@ -114,8 +121,9 @@ function askedBy(node: Node, scope: Scope): Asked {
   return isPart(node) ? asked : { ...asked, input: requestOf(node, scope) }
 }
 
-function goesOn(node: Node): boolean {
-  return 'onFailure' in node && node.onFailure === 'continue'
+/** Whether a node that has settled fails its plan. */
+function fails(node: Node, result: NodeResult): result is Extract<NodeResult, { status: 'failed' }> {
+  return result.status === 'failed' && !('onFailure' in node && node.onFailure === 'continue')
 }
 
 /** Those of some children that are there now. */

@@ -5,7 +5,7 @@ import { machineOf } from '../compile/hydrate.ts'
 import type { Programs } from './state.ts'
 
 /** Grows when the same plan would compile to another machine, so that old snapshots are not used. */
-const compilerVersion = 'plan/2'
+const compilerVersion = 'plan/3'
 
 /** The programs of a set of agents. A plan needs no agent: a job carries its own. */
 export function programsOf(agents: ReadonlyMap<string, AnyAgent>): Programs {
