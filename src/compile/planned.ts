@@ -37,10 +37,32 @@ export function collectPlanned(ref: AnyActorRef, path: string | undefined, found
   // A map or a loop holds what it has begun as actors.
   if (context.asked === undefined) return Object.keys(children).forEach(collectChild)
   for (const asked of context.asked) {
-    const { node, kind, input } = asked
-    const logic = logics[kind]
-    if (logic === undefined) collectChild(node)
-    else found.push({ path: joinPath(path, node), logic, input, ref: asked, isHalted: halted })
+    const logic = logics[asked.kind]
+    if (logic === undefined) collectChild(asked.node)
+    else found.push(new PlannedRequest(path, asked, logic, halted))
+  }
+}
+
+/** After each step all of these are compared with those before, so there is not more in one than that needs. */
+class PlannedRequest implements Request {
+  readonly ref: Asked
+  readonly logic: InertLogic
+  readonly isHalted: boolean
+  private readonly parent: string | undefined
+
+  constructor(parent: string | undefined, asked: Asked, logic: InertLogic, isHalted: boolean) {
+    this.parent = parent
+    this.ref = asked
+    this.logic = logic
+    this.isHalted = isHalted
+  }
+
+  get path(): string {
+    return joinPath(this.parent, this.ref.node)
+  }
+
+  get input(): unknown {
+    return this.ref.input
   }
 }
 

@@ -6,10 +6,11 @@ import type { FoldState } from './state.ts'
 /** What the machine makes of an input: compares what it asks for now with what is known, and announces the difference. */
 export function observe(state: FoldState, at: number): void {
   const requests = state.live.requests()
-  for (const effect of state.pending.takeGone(requests)) withdraw(state, effect)
+  const { gone, fresh } = state.pending.compare(requests)
+  for (const effect of gone) withdraw(state, effect)
   announceDecided(state)
   for (const request of requests) {
-    if (!state.pending.isKnown(request)) begin(state, request, at)
+    if (fresh.has(request)) begin(state, request, at)
     if (request.isHalted) halt(state, request, at)
   }
   armGrace(state, at)

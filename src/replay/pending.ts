@@ -26,26 +26,32 @@ export class Pending {
     return false
   }
 
-  isKnown(request: Request): boolean {
-    return this.ids.has(request.ref)
-  }
-
   /** The effect of a request that the machine makes now. */
   effectOf({ ref }: Request): Effect | undefined {
     return this.effects.get(this.ids.get(ref) ?? '')
   }
 
-  /** Effects whose actors are gone. Also forgets these actors. */
-  takeGone(requests: readonly Request[]): Effect[] {
-    const wanted = new Set(requests.map(({ ref }) => ref))
-    const gone: Effect[] = []
-    for (const [ref, id] of this.ids) {
-      if (wanted.has(ref)) continue
-      this.ids.delete(ref)
-      const effect = this.effects.get(id)
-      if (effect !== undefined) gone.push(effect) // else it was just settled
+  /**
+   * Compares what the machine asks for now with what it asked for before: effects that are gone, and are forgotten by
+   * this, and requests that are new.
+   */
+  compare(requests: readonly Request[]): { gone: Effect[]; fresh: ReadonlySet<Request> } {
+    const unmatched: object[] = []
+    let matched = 0
+    // As a rule both are in the order in which they were asked for, and then this is all that there is to do.
+    for (const ref of this.ids.keys()) {
+      if (requests[matched]?.ref === ref) matched += 1
+      else unmatched.push(ref)
     }
-    return gone
+    const rest = new Map(requests.slice(matched).map((request) => [request.ref, request]))
+    const gone: Effect[] = []
+    for (const ref of unmatched) {
+      if (rest.delete(ref)) continue
+      const effect = this.effects.get(this.ids.get(ref) as string)
+      if (effect !== undefined) gone.push(effect) // else it was just settled
+      this.ids.delete(ref)
+    }
+    return { gone, fresh: new Set(rest.values()) }
   }
 
   add({ path, ref, logic, input }: Request, seq: number, at: number): Effect {
@@ -53,8 +59,16 @@ export class Pending {
     this.occurrences.set(path, nth)
     const id = nth === 1 ? path : `${path}#${nth}`
     const effect: Effect = {
-      ...{ id, path, kind: logic.requests, input, logic },
-      ...{ status: 'requested' as const, since: at, attempt: 0, failures: 0, cause: seq },
+      id,
+      path,
+      kind: logic.requests,
+      input,
+      logic,
+      status: 'requested',
+      since: at,
+      attempt: 0,
+      failures: 0,
+      cause: seq,
     }
     this.ids.set(ref, id)
     this.effects.set(id, effect)
@@ -80,8 +94,8 @@ export class Pending {
   change(id: string, at: number, fields: Partial<Effect>): void {
     const effect = this.effects.get(id)
     if (effect === undefined) return
-    const since = fields.status === undefined || fields.status === effect.status ? effect.since : at
-    Object.assign(effect, fields, { since })
+    if (fields.status !== undefined && fields.status !== effect.status) effect.since = at
+    Object.assign(effect, fields)
     if (effect.isHalted) this.halted.add(id)
   }
 
