@@ -16,13 +16,13 @@ import { type AttemptResult, failureOf, type Performance } from './performance.t
 export interface AttemptHost {
   readonly clock: Clock
   /** The attempt says how far it is. `isKept`: it is time to keep that. */
-  progressed(data: Json, isKept: boolean): void
+  progressed(attempt: Attempt, data: Json, isKept: boolean): void
   /** It has made a piece of text, which begins at `offset` of all that it made. */
-  emitted(offset: number, text: string): void
+  emitted(attempt: Attempt, offset: number, text: string): void
   /** It goes on elsewhere. Resolves when that is durable. */
-  submitted(task: Json): Promise<void>
+  submitted(attempt: Attempt, task: Json): Promise<void>
   /** It came back after all, when its result was given already. */
-  late(result: AttemptResult): void
+  late(attempt: Attempt, result: AttemptResult): void
 }
 
 export type AttemptContext = Pick<
@@ -45,7 +45,8 @@ export class Attempt {
   private readonly start: AttemptStart
   private readonly host: AttemptHost
   private readonly abort = new AbortController()
-  private readonly ends: { early: (result: AttemptResult) => void } = { early: () => {} }
+  /** Gives the result. Until it runs there is nobody to give it to. */
+  private end: (result: AttemptResult) => void = () => {}
   private spending: Spending = {}
   private made = ''
   private hasResult = false
@@ -57,6 +58,10 @@ export class Attempt {
     this.performance = performance
     this.start = start
     this.host = host
+  }
+
+  get effect(): string {
+    return this.start.context.effect
   }
 
   get number(): number {
@@ -84,17 +89,19 @@ export class Attempt {
   }
 
   /** Runs until it ends, runs out of time or is dropped. Never rejects. */
-  async run(): Promise<AttemptResult> {
-    const early = new Promise<AttemptResult>((resolve) => {
-      this.ends.early = resolve
+  run(): Promise<AttemptResult> {
+    return new Promise((resolve) => {
+      const clear = this.watchTime()
+      this.end = (result) => {
+        clear()
+        this.hasResult = true
+        resolve(result)
+      }
+      void this.perform().then((result) => {
+        if (!this.hasResult) this.end(result)
+        else if (result.type !== 'stopped') this.host.late(this, result)
+      })
     })
-    const clear = this.watchTime()
-    const own = this.perform()
-    const result = await Promise.race([own, early])
-    clear()
-    this.hasResult = true
-    void own.then((late) => late !== result && late.type !== 'stopped' && this.host.late(late))
-    return result
   }
 
   /** Asks the tool to end. */
@@ -104,24 +111,36 @@ export class Attempt {
 
   /** Nobody waits for it any more. */
   drop(reason: unknown): void {
-    this.ends.early({ type: 'dropped' })
+    this.end({ type: 'dropped' })
     this.abort.abort(reason)
   }
 
   private async perform(): Promise<AttemptResult> {
-    const { signal: abortSignal } = this.abort
+    const { abort } = this
     try {
       await undefined // a tool that throws at once, and one that never gives way, are as good as others
       const { context, task } = this.start
-      const tells = {
-        progress: (data: Json) => this.progress(data),
-        emit: (text: string) => this.emit(text),
-        charge: (charged: number | ModelUsage) => this.charge(charged),
-        submitted: (made: Json) => this.submitted(made),
+      const { jobId, effect, attempt, idempotencyKey, lastProgress, approval } = context
+      const given: ToolContext = {
+        jobId,
+        effect,
+        attempt,
+        idempotencyKey,
+        lastProgress,
+        approval,
+        // Most tools never look at it, and it is much of what an attempt costs.
+        get abortSignal() {
+          return abort.signal
+        },
+        progress: (data) => this.progress(data),
+        emit: (text) => this.emit(text),
+        charge: (charged) => this.charge(charged),
+        submitted: (made) => this.submitted(made),
       }
-      return await this.performance.run({ ...context, abortSignal, ...tells }, task)
+      return await this.performance.run(given, task)
     } catch (thrown) {
-      return abortSignal.aborted && thrown === abortSignal.reason ? { type: 'stopped' } : failureOf(thrown)
+      const { aborted, reason } = abort.signal
+      return aborted && thrown === reason ? { type: 'stopped' } : failureOf(thrown)
     }
   }
 
@@ -133,7 +152,7 @@ export class Attempt {
     const isKept = now - this.keptAt >= keepEveryMs
     if (isKept) this.keptAt = now
     this.unkept = isKept ? undefined : json
-    this.host.progressed(json, isKept)
+    this.host.progressed(this, json, isKept)
   }
 
   private emit(text: string): void {
@@ -145,7 +164,7 @@ export class Attempt {
     }
     this.beat()
     this.made += text
-    this.host.emitted(offset, text)
+    this.host.emitted(this, offset, text)
   }
 
   private charge(charged: number | ModelUsage): void {
@@ -168,7 +187,7 @@ export class Attempt {
     }
     const json = toJson(task, `The task of ${name}`, 'INPUT_INVALID')
     if (this.hasResult) throw new AetherisError('COMMAND_REFUSED', `Nobody waits for this attempt of ${name} any more.`)
-    await this.host.submitted(json)
+    await this.host.submitted(this, json)
   }
 
   /** Ends the attempt when it takes too long, or is silent for too long. */
@@ -177,7 +196,7 @@ export class Attempt {
     const { clock } = this.host
     const fail = (message: string) => () => {
       const error = new AetherisError('TOOL_TIMEOUT', message)
-      this.ends.early({ type: 'unknown', reason: 'timeout', error: toErrorData(error) })
+      this.end({ type: 'unknown', reason: 'timeout', error: toErrorData(error) })
       this.abort.abort(error)
     }
     const clears: (() => void)[] = []

@@ -3,7 +3,7 @@ import { type AetherisError, toErrorData } from '../base/error.ts'
 import type { Json } from '../base/json.ts'
 import { canReconcile, type Effect } from '../replay/effect.ts'
 import type { Slots } from '../scheduler/slots.ts'
-import { Attempt } from './attempt.ts'
+import { Attempt, type AttemptHost } from './attempt.ts'
 import type { Input, Progress, Reconciliation } from './input.ts'
 import type { AttemptResult, Performance } from './performance.ts'
 import type { TextPiece } from './stream.ts'
@@ -27,11 +27,20 @@ export interface CallsHost {
 
 export class Calls {
   private readonly host: CallsHost
+  private readonly attemptHost: AttemptHost
   private readonly attempts = new Map<string, Attempt>()
   private readonly questions = new Map<string, AbortController>()
 
   constructor(host: CallsHost) {
     this.host = host
+    this.attemptHost = {
+      clock: host.clock,
+      progressed: ({ effect, number: attempt }, progress, isKept) =>
+        this.progressed({ effect, attempt, progress }, isKept),
+      emitted: ({ effect, number: attempt }, offset, text) => host.emitted({ effect, attempt, offset, text }),
+      submitted: ({ effect, number: attempt }, task) => this.submitted({ effect, attempt, task }),
+      late: (attempt, result) => this.tell(attempt, result),
+    }
   }
 
   get areUnderWay(): boolean {
@@ -56,32 +65,21 @@ export class Calls {
   /** Makes the attempt that was just recorded. Its slot was taken before. */
   perform(effect: Effect): void {
     const { id, attempt: number, progress, approval, task } = effect
-    const tell = (result: AttemptResult) => {
-      const { spent, lastProgress: progress } = attempt
-      this.host.tell({ type: 'outcome', effect: id, attempt: number, result, spent, progress })
-    }
+    const { jobId, idempotencyKey } = this.contextOf(effect)
     const context = {
-      ...this.contextOf(effect),
+      jobId,
+      effect: id,
+      attempt: number,
+      idempotencyKey,
       lastProgress: progress,
       approval: approval?.option === undefined ? undefined : { option: approval.option, by: approval.by },
     }
-    const made = { effect: id, attempt: number }
-    const attempt = new Attempt(
-      this.host.performance(effect),
-      { context, task },
-      {
-        clock: this.host.clock,
-        progressed: (data, isKept) => this.progressed({ ...made, progress: data }, isKept),
-        emitted: (offset, text) => this.host.emitted({ ...made, offset, text }),
-        submitted: (task) => this.submitted({ ...made, task }),
-        late: tell,
-      },
-    )
+    const attempt = new Attempt(this.host.performance(effect), { context, task }, this.attemptHost)
     this.attempts.set(id, attempt)
     void attempt.run().then((result) => {
       if (this.attempts.get(id) === attempt) this.attempts.delete(id)
       this.host.effectSlots.release()
-      if (result.type !== 'dropped') tell(result)
+      if (result.type !== 'dropped') this.tell(attempt, result)
     })
   }
 
@@ -127,6 +125,10 @@ export class Calls {
   private contextOf({ id, attempt }: Effect) {
     const { jobId } = this.host
     return { jobId, effect: id, attempt, idempotencyKey: `${jobId}/${id}` }
+  }
+
+  private tell({ effect, number: attempt, spent, lastProgress: progress }: Attempt, result: AttemptResult): void {
+    this.host.tell({ type: 'outcome', effect, attempt, result, spent, progress })
   }
 
   private submitted(made: { effect: string; attempt: number; task: Json }): Promise<void> {
