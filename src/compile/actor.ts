@@ -8,7 +8,7 @@ import { jobBody, withBody } from './body.ts'
 import { collectActions } from './deferred.ts'
 import { contextOf, findUnkept, withErrorData } from './kept.ts'
 import { carryParts } from './parts.ts'
-import { planContextOf } from './plan-state.ts'
+import { planContextOf, progressOf } from './plan-state.ts'
 import { addresseeOf, collectPlanned } from './planned.ts'
 import { pure } from './purity.ts'
 import { actorAt, collectRequest, collectRequests, type Request } from './requests.ts'
@@ -207,6 +207,14 @@ export class JobActor {
     if (!isPlan) return this.lastBody && contextOf(this.lastBody)
     const { body } = this
     return body === undefined ? { input, nodes: results, undo: parts } : planContextOf(body.getSnapshot().context)
+  }
+
+  /** Of {@link JobActor.context}, what everybody may see. */
+  get progress(): unknown {
+    const { body, isPlan } = this
+    if (!isPlan) return this.context
+    const { input, results } = this.root.getSnapshot().context
+    return body === undefined ? { input, nodes: results } : progressOf(body.getSnapshot().context)
   }
 
   /** What earlier plans and tries of this one have come to, and what of it can be undone. */

@@ -44,6 +44,22 @@ export function planContextOf({ results, asked: _, ...rest }: PlanState): PlanCo
   }
 }
 
+/** Of how far a plan has come, what everybody may see. */
+export type Progress = Pick<PlanContext, 'input' | 'nodes'>
+
+export function progressOf({ input, results }: PlanState): Progress {
+  if (results.length === 1) return { input, nodes: resultsOf(results) }
+  let nodes: Results | undefined
+  return {
+    input,
+    // Of several pages, put together only when somebody looks.
+    get nodes() {
+      nodes ??= resultsOf(results)
+      return nodes
+    },
+  }
+}
+
 /**
  * A node that is under way: what it asks the runtime for, as data. A part of the plan with a machine of its own asks by
  * that.

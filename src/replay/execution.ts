@@ -164,8 +164,8 @@ export class Execution {
   }
 
   /** What a hand-written machine keeps in its context, or how far a plan has come. */
-  get context(): unknown {
-    return this.state.live.context
+  get progress(): unknown {
+    return this.state.live.progress
   }
 
   /** Plans that the planner was asked for. */

@@ -54,6 +54,7 @@ export class Roster {
   /** Jobs being loaded: a few at a time, so that after a restart the first goes on long before the last is there. */
   private readonly loadSlots = new Slots(loadsMax)
   private readonly timers: Timers
+  private readonly runnerHost: RunnerHost
   private readonly runners = new Map<string, Runner>()
   /** Jobs that wait for a slot or are being loaded, with what they were woken for. */
   private readonly waking = new Map<string, Input[]>()
@@ -67,6 +68,7 @@ export class Roster {
     this.jobSlots = new Slots(options.maxJobs)
     this.effectSlots = new Slots(options.maxEffects)
     this.timers = new Timers(options.store, options.clock, (jobId) => this.wake(jobId, { type: 'timers' }))
+    this.runnerHost = this.hostOfRunners()
   }
 
   /** Wakes whatever has something to do. Gives the number of jobs that have not ended. */
@@ -118,7 +120,7 @@ export class Roster {
       this.wake(row.id, { type: 'inbox' }, row.priority)
       return
     }
-    this.run(new Runner(this.hostOf(agent), agent, row, execution, 0), [{ type: 'look' }])
+    this.run(new Runner(this.runnerHost, agent, row, execution, 0), [{ type: 'look' }])
   }
 
   /** What the attempts of a job that are under way have made so far. */
@@ -183,7 +185,7 @@ export class Roster {
     // Loaded before it is claimed: a job that cannot be loaded here is left as it is.
     const { execution, snapshotSeq } = await loadExecution(store, programsOf(agents), found, snapshotKey(agent))
     const row = isMine ? found : await store.claim(jobId)
-    const runner = new Runner(this.hostOf(agent), agent, row, execution, snapshotSeq)
+    const runner = new Runner(this.runnerHost, agent, row, execution, snapshotSeq)
     // Also where the job is claimed already: a claim with unknown outcome is made again.
     return { runner, recovered: wasUnderWay(execution) }
   }
@@ -193,13 +195,15 @@ export class Roster {
     runner.receive(...inputs)
   }
 
-  private hostOf(agent: AnyAgent): RunnerHost {
+  private hostOfRunners(): RunnerHost {
     const { store, clock, random, snapshotEvery } = this.options
     return {
-      ...{ store, clock, random, snapshotEvery },
+      store,
+      clock,
+      random,
+      snapshotEvery,
       isHolding: () => this.isHolding,
       effectSlots: this.effectSlots,
-      snapshotKey: snapshotKey(agent),
       committed: (runner, events, sent) => {
         this.timers.cleared(runner.jobId)
         this.host.committed(runner, events)

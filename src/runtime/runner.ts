@@ -7,6 +7,7 @@ import type { NewEvent } from '../event/event.ts'
 import { canReconcile, type Effect, isRunnable } from '../replay/effect.ts'
 import type { Execution } from '../replay/execution.ts'
 import { JobSnapshot } from '../replay/job-snapshot.ts'
+import { snapshotKey } from '../replay/programs.ts'
 import type { Slots } from '../scheduler/slots.ts'
 import type { Commit, JobRow, JobStatus, JobStore, Lease, OutMessage } from '../store/store.ts'
 import { Calls } from './calls.ts'
@@ -16,7 +17,7 @@ import { untilAnswered } from './patience.ts'
 import { performActions, performanceOf } from './perform.ts'
 import type { Performance } from './performance.ts'
 import type { TextPiece } from './stream.ts'
-import { Turn } from './turn.ts'
+import { Turn, type TurnHost } from './turn.ts'
 
 /**
  * Advances one job: takes what has come in, steps the execution, commits, and only then performs.
@@ -36,7 +37,6 @@ export interface RunnerHost {
   readonly effectSlots: Slots
   /** Events between two snapshots, at least. */
   readonly snapshotEvery: number
-  readonly snapshotKey: string
   /** Whether nothing is performed for now: commands and timers are applied, and the rest is left for later. */
   isHolding(): boolean
   /** The commit is durable. */
@@ -74,6 +74,7 @@ export class Runner {
   private readonly host: RunnerHost
   private readonly lease: Lease
   private readonly calls: Calls
+  private readonly turnHost: TurnHost
   private status: JobStatus
   private inputs: Input[] = []
   private turning = false
@@ -105,6 +106,17 @@ export class Runner {
       progressed: (effect, progress) => host.progressed(row.id, effect, progress),
       emitted: (piece) => host.emitted(row.id, piece),
     })
+    this.turnHost = {
+      jobId: row.id,
+      agent,
+      execution,
+      epoch: row.epoch,
+      clock: host.clock,
+      random: host.random,
+      performance: (effect) => this.performance(effect),
+      takeSlot: () => this.takeSlot(),
+      isAsking: (effect) => this.calls.isAsking(effect),
+    }
   }
 
   get busy(): boolean {
@@ -164,7 +176,7 @@ export class Runner {
     const hasMail = inputs.some(({ type }) => type === 'inbox')
     const messages = hasMail ? await this.ask((store) => store.inbox(this.jobId)) : []
     const expectedSeq = this.execution.seq
-    const turn = this.newTurn()
+    const turn = new Turn(this.turnHost)
     for (const input of inputs) turn.take(input)
     for (const message of messages) turn.takeMessage(message)
     if (!this.host.isHolding()) turn.begin()
@@ -190,16 +202,6 @@ export class Runner {
       for (const done of turn.done) done(letGo(this.jobId))
       throw error
     }
-  }
-
-  private newTurn(): Turn {
-    const { clock, random } = this.host
-    return new Turn({
-      ...{ jobId: this.jobId, agent: this.agent, execution: this.execution, epoch: this.lease.epoch, clock, random },
-      performance: (effect) => this.performance(effect),
-      takeSlot: () => this.takeSlot(),
-      isAsking: (effect) => this.calls.isAsking(effect),
-    })
   }
 
   private performance(effect: Effect): Performance {
@@ -244,17 +246,14 @@ export class Runner {
     const status = statusOf(this.execution)
     const timers = this.timerChanges()
     const send = farewells(this.jobId, this.execution, events, this.host.clock.now())
-    const commit: Commit = {
-      lease: this.lease,
-      expectedSeq,
-      events,
-      ...(status === this.status ? {} : { status }),
-      ...(timers === undefined ? {} : { timers }),
-      ...(acks.length === 0 ? {} : { acks }),
-      ...(send.length === 0 ? {} : { send }),
-      ...(events.some(({ type }) => type === 'job.restarted') ? { reopen: true as const } : {}),
-      ...this.snapshotIfDue(status),
-    }
+    const snapshot = this.snapshotIfDue(status)
+    const commit: Commit = { lease: this.lease, expectedSeq, events }
+    if (status !== this.status) commit.status = status
+    if (timers !== undefined) commit.timers = timers
+    if (acks.length > 0) commit.acks = acks
+    if (send.length > 0) commit.send = send
+    if (events.some(({ type }) => type === 'job.restarted')) commit.reopen = true
+    if (snapshot !== undefined) commit.snapshot = snapshot
     await this.ask((store) => store.commit(commit))
     this.status = status
     for (const { dueAt } of timers?.set ?? []) this.host.timerSet(dueAt)
@@ -273,6 +272,7 @@ export class Runner {
 
   private timerChanges(): Commit['timers'] | undefined {
     const now = this.execution.timers
+    if (now.size === 0 && this.storedTimers.size === 0) return undefined
     const added = [...now.values()].filter(({ id }) => !this.storedTimers.has(id))
     const clear = [...this.storedTimers].filter((id) => !now.has(id))
     if (added.length === 0 && clear.length === 0) return undefined
@@ -281,17 +281,17 @@ export class Runner {
   }
 
   /** A snapshot when the job goes to rest, so that waking it costs no replay, and when the tail has grown long. */
-  private snapshotIfDue(status: JobStatus): Pick<Commit, 'snapshot'> {
+  private snapshotIfDue(status: JobStatus): Commit['snapshot'] {
     const { seq, isEnded } = this.execution
-    if (isEnded || seq === this.snapshotSeq) return {}
+    if (isEnded || seq === this.snapshotSeq) return undefined
     const isResting = status !== 'running' && this.calls.attemptsUnderWay === 0
     const tail = seq - this.snapshotSeq
     const isLong = tail >= this.host.snapshotEvery && tail * charactersPerEvent >= this.snapshotSize
-    if (!isResting && !isLong) return {}
+    if (!isResting && !isLong) return undefined
     const state = this.execution.persist()
     this.snapshotSeq = seq
     this.snapshotSize = JSON.stringify(state).length
-    return { snapshot: { seq, machine: this.host.snapshotKey, state } }
+    return { seq, machine: snapshotKey(this.agent), state }
   }
 
   private hasNothingToDo(): boolean {

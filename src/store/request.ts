@@ -60,6 +60,7 @@ export function prepareCommit(commit: Commit): PreparedCommit {
   const events = prepareEvents(commit)
   const snapshot = prepareSnapshot(commit)
   const send = (commit.send ?? none).map(prepareMessage)
+  const { set, clear, acks } = prepareIndexes(commit)
   return {
     jobId: lease.jobId,
     epoch: lease.epoch,
@@ -69,7 +70,9 @@ export function prepareCommit(commit: Commit): PreparedCommit {
     firstAt: commit.events[0]?.at ?? 0,
     lastAt: commit.events.at(-1)?.at ?? 0,
     status,
-    ...prepareIndexes(commit),
+    set,
+    clear,
+    acks,
     send,
     reopen: commit.reopen === true,
     snapshot,
@@ -127,7 +130,8 @@ function prepareEvents({ lease, expectedSeq, events }: Commit): PreparedEvent[] 
     const seq = expectedSeq + index
     const { id, type, v, at, cause, state, data } = event
     parseEvent({ id, type, v, at, cause, state, data, jobId: lease.jobId, seq, epoch: lease.epoch, hash: '' })
-    return { id: event.id, key: keys.event(lease.jobId, seq), ...eventText(event, lease.epoch) }
+    const { text, blobs } = eventText(event, lease.epoch)
+    return { id, key: keys.event(lease.jobId, seq), text, blobs }
   })
 }
 
