@@ -53,9 +53,7 @@ function closeApproval(state: FoldState, { id, approval }: Effect): void {
 function endGrace(state: FoldState): void {
   if (!state.live.isPlan) return state.live.control({ type: 'job.kill' })
   for (const effect of state.pending.effects.values()) {
-    if (!effect.isHalted || effect.status === 'answered') continue
-    state.orphans.add(effect)
-    state.callOff(effect, 'cancelled')
+    if (effect.isHalted && effect.status !== 'answered') state.callOff(effect, 'cancelled')
   }
 }
 

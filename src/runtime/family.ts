@@ -2,6 +2,7 @@ import { sha256 } from '../base/hash.ts'
 import type { Json } from '../base/json.ts'
 import { endTypes, type NewEvent } from '../event/event.ts'
 import type { Execution } from '../replay/execution.ts'
+import type { Orphan } from '../replay/orphans.ts'
 import type { OutMessage } from '../store/store.ts'
 
 /** Jobs that were started by other jobs: their ids, and what they tell each other when one of them ends. */
@@ -18,10 +19,15 @@ export function childIdOf(jobId: string, effect: string): string {
  * What goes out with a commit: to children that are let go of, and at the end to the parent. In the same commit as the
  * events that caused it, so that neither is there without the other.
  */
-export function farewells(jobId: string, execution: Execution, events: readonly NewEvent[], at: number): OutMessage[] {
+export function farewells(
+  jobId: string,
+  execution: Execution,
+  { events, orphans }: { events: readonly NewEvent[]; orphans: readonly Orphan[] },
+  at: number,
+): OutMessage[] {
   const messages: OutMessage[] = []
   const body = { by: `job ${jobId}`, reason: 'The job that started this one no longer needs it.' }
-  for (const { effect, command } of execution.takeOrphans()) {
+  for (const { effect, command } of [...execution.takeOrphans(), ...orphans]) {
     messages.push({ jobId: childIdOf(jobId, effect), id: `parent:${execution.seq}`, at, kind: command, body })
   }
   const parent = execution.created?.parent

@@ -127,7 +127,7 @@ function promised(agent: AnyAgent, { path, input, logic: { performs, source } }:
 }
 
 function spawning(agent: AnyAgent, { id, input: request }: Effect, host: PerformanceHost): Performance {
-  const { agent: name, input, detach } = request as SpawnInput
+  const { agent: name, input, detach, onParentEnd } = request as SpawnInput
   const child = agent.agents.get(name)
   if (child === undefined) {
     const message = `Agent "${agent.name}" does not name "${name}" among its agents, whose job its plan starts.`
@@ -140,7 +140,7 @@ function spawning(agent: AnyAgent, { id, input: request }: Effect, host: Perform
     input,
     async run() {
       const jobId = await host.spawn(child, input, id)
-      return detach ? { type: 'done', output: { jobId } } : { type: 'spawned', jobId }
+      return detach ? { type: 'done', output: { jobId } } : { type: 'spawned', jobId, onParentEnd }
     },
   }
 }

@@ -14,6 +14,7 @@ import type { Json } from '../base/json.ts'
 import type { ApprovalPolicy } from '../event/approval.ts'
 import type { EffectClass } from '../event/event.ts'
 import type { RetryPolicy, TaskGraph } from '../graph/graph.ts'
+import type { SpawnInput } from '../replay/effect.ts'
 
 /** What performing an effect is, whatever kind it has, and what comes of it. */
 
@@ -24,7 +25,7 @@ export type AttemptResult =
   /** What the planner answered is no plan. */
   | { type: 'rejected'; answer: string; error: AetherisError; answersMax: number }
   /** The job that it was to start exists. */
-  | { type: 'spawned'; jobId: string }
+  | { type: 'spawned'; jobId: string; onParentEnd: SpawnInput['onParentEnd'] }
   | { type: 'failed'; error: ErrorData; retryable: boolean; retryAfterMs?: number }
   /** The attempt ran out of time, or lost its connection; whether it took effect is not known. */
   | { type: 'unknown'; reason: 'timeout' | 'lost'; error: ErrorData }

@@ -242,10 +242,10 @@ export class Runner {
 
   // --- what is written
 
-  private async commit({ events, acks }: Turn, expectedSeq: number): Promise<void> {
+  private async commit({ events, acks, orphans }: Turn, expectedSeq: number): Promise<void> {
     const status = statusOf(this.execution)
     const timers = this.timerChanges()
-    const send = farewells(this.jobId, this.execution, events, this.host.clock.now())
+    const send = farewells(this.jobId, this.execution, { events, orphans }, this.host.clock.now())
     const snapshot = this.snapshotIfDue(status)
     const commit: Commit = { lease: this.lease, expectedSeq, events }
     if (status !== this.status) commit.status = status

@@ -10,6 +10,7 @@ import type { Spending } from '../event/spending.ts'
 import { canReconcile, type Effect, isRunnable } from '../replay/effect.ts'
 import type { Execution } from '../replay/execution.ts'
 import { JobSnapshot } from '../replay/job-snapshot.ts'
+import type { Orphan } from '../replay/orphans.ts'
 import type { InboxMessage } from '../store/store.ts'
 import { overBudget } from './budget.ts'
 import { type Decision, decide, fitting } from './commands.ts'
@@ -43,6 +44,8 @@ export class Turn {
   readonly events: NewEvent[] = []
   /** Messages that these events have used up. */
   readonly acks: string[] = []
+  /** Jobs that are let go of, beside those that the execution lets go of. */
+  readonly orphans: Orphan[] = []
   /** Attempts to be made once the events are durable. */
   readonly perform: Effect[] = []
   /** Tools to be asked how a call had ended. */
@@ -60,7 +63,7 @@ export class Turn {
   }
 
   get isEmpty(): boolean {
-    return this.events.length === 0 && this.acks.length === 0
+    return this.events.length + this.acks.length + this.orphans.length === 0
   }
 
   take(input: Input): void {
@@ -86,10 +89,15 @@ export class Turn {
       else this.record(this.outcomeOf(effect, result, spent), effect.cause)
       return
     }
-    // A child that was started is there, whatever became of the wish for it; it was let go of already.
-    if (result.type === 'stopped' || result.type === 'dropped' || result.type === 'spawned') return
+    if (result.type === 'stopped' || result.type === 'dropped') return
+    if (result.type === 'spawned') return this.letGo(id, result)
     const value = (result.type === 'done' ? result.output : 'error' in result ? { ...result.error } : null) as Json
     this.record({ type: 'node.late_result', data: { effect: id, attempt, ok: result.type === 'done', value } }, null)
+  }
+
+  /** A child that came to be after the wish for it was gone: it was not there yet when it was told so. */
+  private letGo(effect: string, { onParentEnd }: Extract<AttemptResult, { type: 'spawned' }>): void {
+    if (onParentEnd !== 'abandon') this.orphans.push({ effect, command: onParentEnd })
   }
 
   /** What an attempt's result means for the job: its outcome, another attempt, or a question for somebody. */

@@ -27,8 +27,10 @@ function historyCases(bench: Bench): void {
       [6, 3],
       [10, 11],
       [99, 100],
-    ] as const)
+    ] as const) {
       expect(await seqs(from, to)).toEqual([])
+      expect(await all(bench.store.read('job', { from, to }))).toEqual([])
+    }
     expect(await codeOf(all(bench.store.read('job', { from: -1 })))).toBe('INPUT_INVALID')
   })
 
@@ -38,6 +40,8 @@ function historyCases(bench: Bench): void {
     const chunks = await all(bench.store.read('job'))
     expect(chunks.length).toBeGreaterThan(1)
     expect(chunks.flat().map((event) => event.seq)).toEqual(Array.from({ length: 2500 }, (_, seq) => seq))
+    // However long it is, so that a chunk is whole where the history ends.
+    for (const chunk of chunks) expect((await all(bench.store.read('job', { to: chunk.length }))).length).toBe(1)
   })
 
   test('a read that is left early does not hold anything up', async () => {

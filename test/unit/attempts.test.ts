@@ -205,3 +205,24 @@ describe('hostile tools', () => {
     await check()
   })
 })
+
+test('what is pending says since when it stands there, and word of how far it is changes nothing of that', async () => {
+  const contexts: ToolContext[] = []
+  const { runtime, job } = await started(
+    (context) => {
+      contexts.push(context)
+      return never()
+    },
+    { timeoutMs: 5_000, retry: { initialDelayMs: 1_000 } },
+  )
+  const begin = job.getSnapshot().pending[0]?.since ?? 0
+  const stands = () => job.getSnapshot().pending.map(({ status, since }) => [status, since - begin])
+  expect(stands()).toEqual([['started', 0]])
+  await runtime.advance(2_000)
+  contexts[0]?.progress('half')
+  await runtime.settle()
+  expect(job.getSnapshot().pending[0]?.progress).toBe('half')
+  expect(stands()).toEqual([['started', 0]])
+  await runtime.advance(3_000)
+  expect(stands()).toEqual([['backoff', 5_000]])
+})

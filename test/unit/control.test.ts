@@ -320,6 +320,34 @@ describe('retry and restart', () => {
     await replays(it, job as never)
   })
 
+  test('a job that goes on after it had waited for what was under way waits anew when it ends again', async () => {
+    const script = new Script()
+    const { it, runtime, job } = await started(script, (each) => {
+      const work = each.tool('work')
+      return agent({
+        name: 'both',
+        input: z.any(),
+        output: z.any(),
+        tools: [work],
+        graceMs: 1_000,
+        plan: (graph) => ({ a: graph.call('a', work, 'a'), b: graph.call('b', work, 'b') }),
+      })
+    })
+    script.fail('a', new TerminalError('no disk'))
+    await runtime.settle()
+    script.obey('b')
+    await runtime.settle()
+    expect(job.getSnapshot().value).toBe('failed')
+    await job.retry('a', { by: 'ana' })
+    await runtime.settle()
+    await job.cancel()
+    await runtime.advance(999)
+    expect(job.getSnapshot().phase).toBe('cancelling')
+    await runtime.advance(1)
+    expect(job.getSnapshot().value).toBe('cancelled')
+    await replays(it, job as never)
+  })
+
   test('a node of a running job runs again with what comes after it, and a crash changes nothing', async () => {
     const script = new Script()
     const { it, runtime, job } = await started(script, make)
