@@ -12,6 +12,7 @@ import { plans } from './plans.ts'
 import { profile } from './profile.ts'
 import { react } from './react.ts'
 import { recovery } from './recovery.ts'
+import { shards } from './shards.ts'
 
 /** In the order in which they run. */
 export const workloads: readonly Workload[] = [
@@ -19,6 +20,7 @@ export const workloads: readonly Workload[] = [
   fold,
   lone,
   many,
+  shards,
   fanned,
   crash,
   recovery,
