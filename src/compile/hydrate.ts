@@ -117,8 +117,9 @@ export function hydrate(definition: MachineDefinition, graph: Body | TaskGraph):
 }
 
 function askedBy(node: Node, scope: Scope): Asked {
-  const asked = { node: node.id, kind: node.kind as Asked['kind'] }
-  return isPart(node) ? asked : { ...asked, input: requestOf(node, scope) }
+  const { id } = node
+  const kind = node.kind as Asked['kind']
+  return isPart(node) ? { node: id, kind } : { node: id, kind, input: requestOf(node, scope) }
 }
 
 /** Whether a node that has settled fails its plan. */
