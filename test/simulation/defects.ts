@@ -77,7 +77,7 @@ const ofRunner = [
   defect(
     'used messages are not acknowledged with their events',
     'src/runtime/runner.ts',
-    '...(acks.length === 0 ? {} : { acks }),',
+    'if (acks.length > 0) commit.acks = acks',
     '',
   ),
   defect(
