@@ -10,7 +10,7 @@ import type { RetryPolicy, TaskGraph } from '../graph/graph.ts'
 import type { Arg } from '../graph/ref.ts'
 import type { Planner } from './planner.ts'
 import type { AnySignal } from './signal.ts'
-import { type AnyTool, originsOf, type ToolOrigin } from './tool.ts'
+import { type AnyTool, isSchema, originsOf, type ToolOrigin } from './tool.ts'
 
 /** How the promise actors of a hand-written machine are performed, by the name of their source or their invoke id. */
 export interface PromisePolicy {
@@ -82,23 +82,45 @@ export type AgentOptions<I extends z.ZodType, O extends z.ZodType> = Common<I, O
 export function agent<I extends z.ZodType, O extends z.ZodType>(options: AgentOptions<I, O>): Agent<I, O> {
   const { name, version = 1, input, output, tools = [], signals = [], agents = [], plan, planner } = options
   checkName(name, version)
+  checkOptions(name, options, agentOptions)
+  checkSchema(name, 'input', input)
+  checkSchema(name, 'output', output)
   if ((plan === undefined) === (planner === undefined)) invalid(name, 'it needs either plan or planner')
+  const known = {
+    tools: byName(name, 'tool', tools),
+    signals: byName(name, 'signal', signals),
+    agents: byName(name, 'agent', agents),
+  }
   return Object.freeze({
     name,
     version,
     input,
     output,
-    tools: byName(name, 'tool', tools),
+    ...known,
     origins: originsOf(tools),
-    signals: byName(name, 'signal', signals),
-    agents: byName(name, 'agent', agents),
     budget: checkBudget(name, options.budget),
     graceMs: checkGrace(name, options.graceMs),
-    plan: plan && ((value: z.output<I>) => buildGraph((graph) => plan(graph, value))),
+    plan: plan && ((value: z.output<I>) => buildGraph((graph) => plan(graph, value), known)),
     planner,
     program: undefined,
     promises: new Map<string, PromisePolicy>(),
   })
+}
+
+const agentOptions = [
+  ...['name', 'version', 'input', 'output', 'tools', 'signals', 'agents', 'budget', 'graceMs', 'plan', 'planner'],
+]
+
+/** @internal An option that there is not would be passed over without a word. */
+export function checkOptions(name: string, options: object, known: readonly string[]): void {
+  const unknown = Object.keys(options).find((key) => !known.includes(key))
+  if (unknown !== undefined) invalid(name, `it has no option "${unknown}"; there are: ${known.join(', ')}`)
+}
+
+/** @internal */
+export function checkSchema(name: string, option: string, schema: unknown): void {
+  if (!isSchema(schema))
+    invalid(name, `its ${option} has to be a schema of zod, such as z.object({ text: z.string() })`)
 }
 
 /** @internal Shared by both kinds of definition. */

@@ -7,7 +7,17 @@ import { type ApprovalPolicy, policySchema } from '../event/approval.ts'
 import type { Budget } from '../event/budget.ts'
 import type { EffectClass } from '../event/event.ts'
 import { type RetryPolicy, retrySchema } from '../graph/graph.ts'
-import { type Agent, byName, checkBudget, checkGrace, checkName, invalid, type PromisePolicy } from './agent.ts'
+import {
+  type Agent,
+  byName,
+  checkBudget,
+  checkGrace,
+  checkName,
+  checkOptions,
+  checkSchema,
+  invalid,
+  type PromisePolicy,
+} from './agent.ts'
 import type { AnySignal } from './signal.ts'
 import { type AnyTool, originsOf } from './tool.ts'
 
@@ -37,6 +47,7 @@ export interface MachineOptions<I extends z.ZodType, O extends z.ZodType> {
 }
 
 const anything = z.any()
+const machineOptions = ['version', 'input', 'output', 'tools', 'signals', 'effects', 'budget', 'graceMs']
 
 /**
  * An agent from a hand-written XState machine, unchanged: promise actors become durable calls, `after` durable timers,
@@ -62,6 +73,9 @@ export function fromMachine<I extends z.ZodType = typeof anything, O extends z.Z
 ): Agent<I, O> {
   const { version = 1, signals = [], effects = {}, tools = [] } = options
   checkName(name, version)
+  checkOptions(name, options, machineOptions)
+  if (options.input !== undefined) checkSchema(name, 'input', options.input)
+  if (options.output !== undefined) checkSchema(name, 'output', options.output)
   if (!isMachine(machine)) return invalid(name, 'it needs a machine of XState 5, as createMachine gives it')
   const durable = makeDurable(machine)
   const program: Program = { hash: sha256(sourceText(machine)), name, body: durable.machine, compiled: false }

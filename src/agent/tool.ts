@@ -18,7 +18,8 @@ export interface ToolContext {
   readonly idempotencyKey: string
   /**
    * Aborts when the attempt times out, or the job is ending or taken over, or the runtime closes. A tool that stops
-   * because of it rejects with `abortSignal.reason`, and has then done nothing that needs to be undone.
+   * because of it rejects with `abortSignal.reason`, and has then done nothing that needs to be undone. After a timeout
+   * nobody listens to that any more: the outcome of a `once` call stays unknown.
    */
   readonly abortSignal: AbortSignal
   /**
@@ -139,9 +140,18 @@ export interface ToolOptions<I extends z.ZodType, O extends z.ZodType> {
 const aFunction = z.custom<() => unknown>((value) => typeof value === 'function', 'expected a function')
 const spanMs = z.int().min(1).max(limits.delayMsMax).optional()
 
-const optionsSchema = z.object({
+/** @internal Whether a value is a schema of zod, as far as it is used as one. */
+export function isSchema(value: unknown): boolean {
+  return typeof (value as Partial<z.ZodType> | undefined)?.safeParse === 'function'
+}
+
+const aSchema = z.custom(isSchema, 'expected a schema of zod, such as z.object({ text: z.string() })')
+
+const optionsSchema = z.strictObject({
   name: z.string().min(1).max(limits.idCharactersMax),
   description: z.string().optional(),
+  input: aSchema,
+  output: aSchema,
   effect: effectClass.default('once'),
   retry: retrySchema.default({}),
   timeoutMs: spanMs,
@@ -153,6 +163,7 @@ const optionsSchema = z.object({
   reconcile: aFunction.optional(),
   poll: aFunction.optional(),
   summarize: aFunction.optional(),
+  origin: z.unknown().optional(),
 })
 
 /**

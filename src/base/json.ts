@@ -162,7 +162,7 @@ class Walk {
     const prototype = Object.getPrototypeOf(value)
     // Objects of another realm (a vm context, a test environment) have another Object.prototype.
     if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
-      this.refuse(`an instance of ${prototype.constructor?.name ?? 'a class'} is not plain data`)
+      this.refuse(`an instance of ${prototype.constructor?.name ?? 'a class'} is not plain data${instead(value)}`)
     }
     const copy: JsonObject = {}
     for (const key of Reflect.ownKeys(value)) {
@@ -206,6 +206,12 @@ class Walk {
   private tooLarge(why: string): never {
     throw new AetherisError('LIMIT_EXCEEDED', `${this.what} is too large: ${why}.`)
   }
+}
+
+/** What to give in the place of what is often given by mistake. */
+function instead(value: object): string {
+  if (value instanceof Date) return '; give its toISOString()'
+  return value instanceof Promise ? '; await it first (what plans is not async)' : ''
 }
 
 /** Freezes a JSON value all the way down; what is frozen already is taken to be so below. */

@@ -1,3 +1,4 @@
+import { type ErrorData, toErrorData } from '../base/error.ts'
 import type { JobEvent } from '../event/event.ts'
 import type { JobSnapshot } from '../replay/job-snapshot.ts'
 import { replay } from '../replay/replay.ts'
@@ -50,7 +51,8 @@ async function ended(context: Context, left: Left): Promise<number> {
   const replayed = await replay(job.agent, counted(eventsOf(store, job.id), recoveries))
   const snapshot = job.getSnapshot()
   const code = endings[snapshot.status as keyof typeof endings]
-  const { output: result, error, phase } = snapshot
+  const { output: result, phase } = snapshot
+  const error = snapshot.error ?? (await unfitOutput(job))
   if (output.json) {
     const verdict = verdictOf(replayed)
     await output.value({
@@ -70,7 +72,14 @@ async function ended(context: Context, left: Left): Promise<number> {
     output.note(`It was started by a job that goes on with:`, `  ${resumeLine(context, left, parent.jobId)}`)
   await tellUnfinished(context, left)
   if (replayed.divergence !== undefined) return exit.diverged
+  if (error !== undefined) return exit.failed
   return phase === left.asked ? exit.done : code
+}
+
+/** What is wrong with the output of a job that has completed: its plan may give something else than its agent promises. */
+async function unfitOutput(job: Attended['job']): Promise<ErrorData | undefined> {
+  if (job.getSnapshot().phase !== 'completed') return undefined
+  return job.result().then(() => undefined, toErrorData)
 }
 
 /** Jobs that it has started, and that outlive it. */

@@ -6,7 +6,7 @@ import { planInvalid } from './issue.ts'
 import type { When } from './question.ts'
 import type { AgentLike, Arg, Ref, Referred, Settled, SignalLike, ToolLike } from './ref.ts'
 import type { Undo } from './undo.ts'
-import { checkGraph } from './validate.ts'
+import { checkGraph, type Known } from './validate.ts'
 
 /** Plans written in code. Pure: the same function with the same input builds the same plan. */
 
@@ -194,11 +194,11 @@ export interface Graph {
  * Runs `define` and gives the plan that it built; what `define` returns is what a job results in.
  * @throws AetherisError PLAN_INVALID at the mistake where that is known, with `issues`.
  */
-export function buildGraph(define: (graph: Graph) => unknown): TaskGraph {
+export function buildGraph(define: (graph: Graph) => unknown, known?: Known): TaskGraph {
   const builder = new Builder()
   // The methods of Graph are typed by their schemas; the builder is not.
   const draft = builder.finish(define(builder as unknown as Graph))
-  const { graph, issues } = checkGraph(draft, builder.named)
+  const { graph, issues } = checkGraph(draft, known ?? builder.named)
   if (graph === undefined) throw planInvalid(issues)
   return graph
 }

@@ -111,7 +111,12 @@ export function firstEvents(
   return [...events, ...execution.record(adopted, requested, stamp)]
 }
 
-function schemaError(code: 'INPUT_INVALID' | 'SIGNAL_INVALID', what: string, error: z.ZodError): AetherisError {
+/** That a value does not match its schema, with the issues. */
+export function schemaError(
+  code: 'INPUT_INVALID' | 'SIGNAL_INVALID' | 'OUTPUT_INVALID',
+  what: string,
+  error: z.ZodError,
+): AetherisError {
   const issues = error.issues.map(({ path, code: kind, message }) => ({
     path: path.map((key) => (typeof key === 'number' ? key : String(key))),
     code: String(kind),

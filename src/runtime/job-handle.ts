@@ -11,6 +11,7 @@ import type { CommandBody, CommandKind } from '../event/command.ts'
 import type { JobEvent } from '../event/event.ts'
 import type { JobSnapshot } from '../replay/job-snapshot.ts'
 import { type Reason, why } from '../replay/why.ts'
+import { schemaError } from './admission.ts'
 import type { Channel, JobObserver } from './channel.ts'
 import { pendingOf } from './commands.ts'
 import { Place, type StreamOptions, type StreamPart, type TextPiece } from './stream.ts'
@@ -134,11 +135,7 @@ export class JobHandle<A extends AnyAgent = AnyAgent> {
     }
     const output = this.agent.output.safeParse(end.output)
     if (output.success) return output.data
-    throw new AetherisError(
-      'OUTPUT_INVALID',
-      `The output of job "${this.id}" does not match the schema of agent "${this.agent.name}": ${output.error.message}`,
-      { jobId: this.id },
-    )
+    throw schemaError('OUTPUT_INVALID', `The output of job "${this.id}", for agent "${this.agent.name}",`, output.error)
   }
 
   /**

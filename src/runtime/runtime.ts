@@ -56,9 +56,15 @@ export interface RuntimeOptions {
 
 /**
  * Opens the store and resumes every job in it that has not ended.
- * @throws AetherisError STORE_LOCKED, STORE_FORMAT, STORE_CORRUPT, STORE_IO; AGENT_INVALID when two agents have one name.
+ * @throws AetherisError STORE_LOCKED, STORE_FORMAT, STORE_CORRUPT, STORE_IO; AGENT_INVALID when two agents have one name, or the
+ * store or the agents are missing.
  */
 export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
+  if (!Array.isArray(options.agents) || options.store === undefined) {
+    const message =
+      'A runtime needs a store and a list of agents: openRuntime({ store: levelStore("data"), agents: [review] }).'
+    throw new AetherisError('AGENT_INVALID', message)
+  }
   const agents = new Map(options.agents.map((agent) => [agent.name, agent]))
   if (agents.size < options.agents.length)
     throw new AetherisError('AGENT_INVALID', 'Two agents of the runtime have the same name.')

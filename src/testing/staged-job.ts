@@ -5,12 +5,12 @@ import type { JobHandle } from '../runtime/job-handle.ts'
 /** A job as a scenario has it: the same handle through all processes that run the job one after the other. */
 
 export interface JobStage {
-  /** The handle of the process that lives now. */
+  /** The handle of the process that lives now. @internal */
   handle(jobId: string): JobHandle
-  /** Asks that process about a job, or the next one where it dies. */
+  /** Asks that process about a job, or the next one where it dies. @internal */
   askJob<T>(jobId: string, question: (job: JobHandle) => Promise<T>): Promise<T>
   settle(): Promise<void>
-  /** An id for a signal that is sent once, however often it is asked for. */
+  /** An id for a signal that is sent once, however often it is asked for. @internal */
   nextSignalId(): string
 }
 

@@ -35,6 +35,14 @@ describe.concurrent('run', () => {
     expect(code).toBe(0)
   })
 
+  test('says that an output is not what the agent promises', async () => {
+    const { code, stdout } = await run('other')
+    expect(stdout).toContain('for agent "other", is not valid: said: ')
+    expect(code).toBe(1)
+    const told = JSON.parse((await run('other', ['--json'])).stdout)
+    expect(told).toMatchObject({ output: { said: 1 }, error: { code: 'OUTPUT_INVALID' } })
+  })
+
   test('takes its input from a file and from stdin', async () => {
     const cwd = await newDirectory()
     writeFileSync(join(cwd, 'input.json'), '{"text":"from a file"}')

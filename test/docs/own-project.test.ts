@@ -26,7 +26,7 @@ async function project(): Promise<string> {
   return cwd
 }
 
-const { version } = JSON.parse(page('package.json'))
+const { version, exports } = JSON.parse(page('package.json'))
 
 test("the package works in a project of one's own as the README says", async () => {
   const cwd = await project()
@@ -42,4 +42,15 @@ test("the package works in a project of one's own as the README says", async () 
     "{ page: 'pages.txt' }\n{ running: { review: 'waiting' } } undefined\n",
   )
   expect(page('README.md')).toContain(`aetheris-${version}.tgz zod`)
+})
+
+test('the types of all that it exports hold also where they are looked at', async () => {
+  const cwd = await project()
+  const entries = Object.keys(exports).filter((entry) => entry !== './package.json')
+  const lines = entries.map((entry, index) => `export * as e${index} from '${entry.replace('.', 'aetheris')}'`)
+  writeFileSync(join(cwd, 'types.ts'), lines.join('\n'))
+  const options = ['--noEmit', '--strict', '--skipLibCheck', 'false', '--module', 'nodenext', '--types', 'node']
+  const compiler = join(root, 'node_modules/typescript/bin/tsc')
+  const told = spawnSync(process.execPath, [compiler, ...options, 'types.ts'], { cwd, encoding: 'utf8' })
+  expect(told.stdout).toBe('')
 })
