@@ -9,6 +9,7 @@ import type { Context } from './context.ts'
 import { eventsOf } from './history.ts'
 import { onlyJob } from './only-job.ts'
 import { Progress } from './progress.ts'
+import { tellThrown } from './thrown.ts'
 
 /** A job that a verb moves on. */
 export interface Moving extends Omit<Left, 'job' | 'runtime'> {
@@ -47,6 +48,7 @@ export async function openHeld(context: Context, { store, jobId, agents }: HeldO
       if (isPassing(error)) context.output.note(`The job waits for the disk: ${(error as Error).message}`)
       else if (!isAetherisError(error)) context.output.note(`An action of the machine failed: ${String(error)}`)
     },
+    onThrown: tellThrown(context, jobId),
   })
 }
 

@@ -21,6 +21,8 @@ export interface AttemptHost {
   emitted(attempt: Attempt, offset: number, text: string): void
   /** It goes on elsewhere. Resolves when that is durable. */
   submitted(attempt: Attempt, task: Json): Promise<void>
+  /** What it threw, as it is: the history keeps less of it. */
+  threw(attempt: Attempt, error: unknown): void
   /** It came back after all, when its result was given already. */
   late(attempt: Attempt, result: AttemptResult): void
 }
@@ -140,7 +142,9 @@ export class Attempt {
       return await this.performance.run(given, task)
     } catch (thrown) {
       const { aborted, reason } = abort.signal
-      return aborted && thrown === reason ? { type: 'stopped' } : failureOf(thrown)
+      if (aborted && thrown === reason) return { type: 'stopped' }
+      this.host.threw(this, thrown)
+      return failureOf(thrown)
     }
   }
 

@@ -23,6 +23,7 @@ export interface CallsHost {
   tell(input: Input): void
   progressed(effect: string, progress: Json): void
   emitted(piece: TextPiece): void
+  threw(effect: string, attempt: number, error: unknown): void
 }
 
 export class Calls {
@@ -39,6 +40,7 @@ export class Calls {
         this.progressed({ effect, attempt, progress }, isKept),
       emitted: ({ effect, number: attempt }, offset, text) => host.emitted({ effect, attempt, offset, text }),
       submitted: ({ effect, number: attempt }, task) => this.submitted({ effect, attempt, task }),
+      threw: ({ effect, number: attempt }, error) => host.threw(effect, attempt, error),
       late: (attempt, result) => this.tell(attempt, result),
     }
   }

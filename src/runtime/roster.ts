@@ -40,6 +40,7 @@ export interface RosterHost {
   committed(runner: Runner, events: readonly NewEvent[]): void
   progressed(jobId: string, effect: string, progress: Json): void
   emitted: RunnerHost['emitted']
+  threw: RunnerHost['threw']
   spawn: RunnerHost['spawn']
   /** The job cannot go on here. */
   stuck(jobId: string, error: unknown): void
@@ -212,6 +213,7 @@ export class Roster {
       timerSet: (dueAt) => this.timers.notice(dueAt),
       progressed: (jobId, effect, progress) => this.host.progressed(jobId, effect, progress),
       emitted: (jobId, piece) => this.host.emitted(jobId, piece),
+      threw: (thrown) => this.host.threw(thrown),
       parked: (runner) => this.release(runner),
       deliver: (jobId, input) => this.wake(jobId, input),
       spawn: this.host.spawn,

@@ -28,6 +28,14 @@ import { Turn, type TurnHost } from './turn.ts'
  * R4 A failed commit is repeated as it is (the store knows its event ids), or the job is given up to its new owner.
  */
 
+/** Something that a tool, a planner or a promise actor threw. */
+export interface Thrown {
+  jobId: string
+  effect: string
+  attempt: number
+  error: unknown
+}
+
 /** What a runner needs from the runtime around it. */
 export interface RunnerHost {
   readonly store: JobStore
@@ -46,6 +54,8 @@ export interface RunnerHost {
   progressed(jobId: string, effect: string, progress: Json): void
   /** An attempt has made a piece of text. */
   emitted(jobId: string, piece: TextPiece): void
+  /** What an attempt threw. */
+  threw(thrown: Thrown): void
   /** Nothing is left to do until a signal or a timer, or for ever. The runner is not used again. */
   parked(runner: Runner): void
   /** For whoever runs the job by now: this runner was parked. */
@@ -105,6 +115,7 @@ export class Runner {
       tell: (input) => this.told(input),
       progressed: (effect, progress) => host.progressed(row.id, effect, progress),
       emitted: (piece) => host.emitted(row.id, piece),
+      threw: (effect, attempt, error) => host.threw({ jobId: row.id, effect, attempt, error }),
     })
     this.turnHost = {
       jobId: row.id,

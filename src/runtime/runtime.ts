@@ -16,7 +16,7 @@ import { untilAnswered } from './patience.ts'
 import { performActions } from './perform.ts'
 import { loadExecution } from './recovery.ts'
 import { Roster } from './roster.ts'
-import { type Runner, statusOf } from './runner.ts'
+import { type Runner, statusOf, type Thrown } from './runner.ts'
 import { RuntimeHost } from './runtime-host.ts'
 
 /** Opens a store, resumes its jobs and runs new ones: the place where all parts meet. */
@@ -52,6 +52,11 @@ export interface RuntimeOptions {
    * Default: ignored.
    */
   onProblem?: (problem: { jobId: string; error: unknown }) => void
+  /**
+   * Told what a tool, a planner or a promise actor throws, as it is and with its stack, for your logs: the history keeps
+   * the name, the message and the code. Default: ignored.
+   */
+  onThrown?: (thrown: Thrown) => void
 }
 
 /**
@@ -113,6 +118,7 @@ export class Runtime {
         committed: (runner, events) => this.published(runner, events),
         progressed: (jobId, effect, progress) => this.channels.get(jobId)?.progress(effect, progress),
         emitted: (jobId, piece) => this.channels.get(jobId)?.emit(piece),
+        threw: (thrown) => this.threw(thrown),
         // A job does not fail since the disk was full when it started another one.
         spawn: async (agent, input, { id, source }, parent) => {
           const options = { id, ...(source === undefined ? {} : { source }) }
@@ -284,6 +290,14 @@ export class Runtime {
     for (const lookup of lookups ?? []) lookup.published = snapshot
     if (this.inspection.on) this.inspection.committed(runner.agent, runner.execution, events, snapshot)
     channel?.publish(snapshot, (error) => this.problem(runner.jobId, error))
+  }
+
+  private threw(thrown: Thrown): void {
+    try {
+      this.options.onThrown?.(thrown)
+    } catch (error) {
+      this.problem(thrown.jobId, error)
+    }
   }
 
   /** The job cannot go on here. */

@@ -43,6 +43,13 @@ describe.concurrent('run', () => {
     expect(told).toMatchObject({ output: { said: 1 }, error: { code: 'OUTPUT_INVALID' } })
   })
 
+  test('says where in the code a tool has thrown, once, and not where that is meant', async () => {
+    const { stderr } = await run('slipping')
+    expect(stderr.match(/ {2}slip threw at \S*fixtures\/agents\.ts:\d+\n {4}run: \(\) => .*\.page,\n/g)).toHaveLength(1)
+    expect(stderr).toContain('slip failed: ')
+    expect((await run('failing')).stderr).not.toContain(' threw at ')
+  })
+
   test('takes its input from a file and from stdin', async () => {
     const cwd = await newDirectory()
     writeFileSync(join(cwd, 'input.json'), '{"text":"from a file"}')

@@ -226,3 +226,24 @@ test('what is pending says since when it stands there, and word of how far it is
   await runtime.advance(3_000)
   expect(stands()).toEqual([['backoff', 5_000]])
 })
+
+test('what a tool throws is told as it is, and a listener that throws itself harms nothing', async () => {
+  const error = new TypeError('no such page')
+  const thrown: unknown[] = []
+  const { runtime, job } = await started(
+    () => {
+      throw error
+    },
+    { retry: { maxAttempts: 1 } },
+    {
+      onThrown: (each) => {
+        thrown.push(each)
+        throw new Error('a listener that is broken')
+      },
+    },
+  )
+  expect(thrown).toEqual([{ jobId: 'job', effect: 'call', attempt: 1, error }])
+  expect((thrown[0] as { error: unknown }).error).toBe(error)
+  expect(job.getSnapshot().phase).toBe('failed')
+  expect(runtime.problems).toMatchObject([{ jobId: 'job', error: { message: 'a listener that is broken' } }])
+})
