@@ -162,7 +162,8 @@ class Walk {
     const prototype = Object.getPrototypeOf(value)
     // Objects of another realm (a vm context, a test environment) have another Object.prototype.
     if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
-      this.refuse(`an instance of ${prototype.constructor?.name ?? 'a class'} is not plain data${instead(value)}`)
+      const name = String(prototype.constructor?.name ?? 'a class')
+      this.refuse(`an instance of ${name} is not plain data${instead.get(name) ?? ''}`)
     }
     const copy: JsonObject = {}
     for (const key of Reflect.ownKeys(value)) {
@@ -208,11 +209,11 @@ class Walk {
   }
 }
 
-/** What to give in the place of what is often given by mistake. */
-function instead(value: object): string {
-  if (value instanceof Date) return '; give its toISOString()'
-  return value instanceof Promise ? '; await it first (what plans is not async)' : ''
-}
+/** What to do about what is often given by mistake. */
+const instead: ReadonlyMap<string, string> = new Map([
+  ['Date', '; give its toISOString()'],
+  ['Promise', '; await it first (a function that plans cannot be async)'],
+])
 
 /** Freezes a JSON value all the way down; what is frozen already is taken to be so below. */
 export function deepFreeze<T>(value: T): T {

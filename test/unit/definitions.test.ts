@@ -77,3 +77,12 @@ test('an output that is not what the agent promises is told with its place', asy
     issues: [{ path: ['m'] }],
   })
 })
+
+test.each([
+  ['a Date', () => new Date(0), 'give its toISOString()'],
+  ['a Promise', async () => 1, 'cannot be async'],
+])('a plan that gives %s is told what to do instead', async (_, plan, advice) => {
+  const it = agent({ name: 'it', ...any, plan: plan as never })
+  const runtime = await testRuntime({ agents: [it] })
+  await expect(runtime.spawn(it, null)).rejects.toMatchObject({ message: expect.stringContaining(advice) })
+})
