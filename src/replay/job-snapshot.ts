@@ -28,6 +28,8 @@ export interface Pending {
   attempt: number
   /** The tool that is called. */
   tool?: string
+  /** The agent whose job it starts. */
+  agent?: string
   /** The signal that it waits for. */
   signal?: string
   /** The part of the plan that it is for is ending: it is to stop, and no further attempt is made. */
@@ -194,6 +196,7 @@ function pendingOfEffect(effect: Effect, dueAt: number | undefined): Pending {
   if (approval !== undefined) pending.approval = approval
   if (progress !== undefined) pending.progress = progress
   if (childId !== undefined) pending.childId = childId
+  if (kind === 'spawn') pending.agent = (input as SpawnInput).agent
   if (kind === 'spawn' && (input as SpawnInput).detach) pending.isDetached = true
   return pending
 }

@@ -1,9 +1,12 @@
 import type { AnyAgent } from '../agent/agent.ts'
+import { toErrorData } from '../base/error.ts'
 import { optionsOf, verdictOf } from '../event/approval.ts'
 import type { Command, CommandBody } from '../event/command.ts'
-import type { EventBody } from '../event/event.ts'
+import type { EventBody, EventData } from '../event/event.ts'
 import { nodeOf } from '../replay/effect.ts'
 import type { JobSnapshot, Pending } from '../replay/job-snapshot.ts'
+import { schemaError } from './admission.ts'
+import { childIdOf } from './family.ts'
 import { toolOutput } from './perform.ts'
 
 /**
@@ -190,12 +193,16 @@ function stateOf(job: JobSnapshot): string {
   return job.isFailing ? 'failing' : job.phase
 }
 
-/** A decision, once it fits the agent: the schema of the tool that it speaks for, the planner that it wants asked. */
+/**
+ * A decision, once it fits the agent: the schema of the tool that it speaks for, or of the agent whose job has ended, the
+ * planner that it wants asked.
+ */
 export function fitting(decision: Decision, agent: AnyAgent, job: JobSnapshot): Decision {
   if (decision.type !== 'event') return decision
   if (decision.event.type === 'plan.revision_requested' && agent.planner === undefined) {
     return refuse(`Agent "${agent.name}" makes its plans in code; there is no planner that could be asked.`)
   }
+  if (decision.event.type === 'node.completed') return promised(decision.event.data, agent, job)
   if (decision.event.type !== 'node.resolved' || decision.event.data.as !== 'completed') return decision
   const { data } = decision.event
   const tool = agent.tools.get(pendingOf(data.effect, job)?.tool ?? '')
@@ -203,4 +210,15 @@ export function fitting(decision: Decision, agent: AnyAgent, job: JobSnapshot): 
   const output = toolOutput(tool, data.output)
   if ('error' in output) return refuse(output.error.message)
   return accept({ type: 'node.resolved', data: { ...data, output: output.json } })
+}
+
+/** What a job gave that was waited for, where it is what its agent promises; else its node fails. */
+function promised(data: EventData<'node.completed'>, agent: AnyAgent, job: JobSnapshot): Decision {
+  const { effect, attempt, output } = data
+  const name = pendingOf(effect, job)?.agent ?? ''
+  const parsed = agent.agents.get(name)?.output.safeParse(output)
+  if (parsed?.success !== false) return accept({ type: 'node.completed', data })
+  const childId = childIdOf(job.jobId, effect)
+  const error = schemaError('OUTPUT_INVALID', `The output of job "${childId}", for agent "${name}",`, parsed.error)
+  return accept({ type: 'node.failed', data: { effect, attempt, error: toErrorData(error) } })
 }

@@ -10,6 +10,7 @@ import { defaultPriority, Slots } from '../scheduler/slots.ts'
 import { type JobQuery, type JobRow, type JobStore, keyPart } from '../store/store.ts'
 import { checkSpawn, firstEvents, parseBudget, parseInput, type SpawnOptions } from './admission.ts'
 import { type Channel, Channels } from './channel.ts'
+import { farewells } from './family.ts'
 import { type Inspect, Inspection } from './inspection.ts'
 import { JobHandle } from './job-handle.ts'
 import { untilAnswered } from './patience.ts'
@@ -244,9 +245,11 @@ export class Runtime {
     const timers = [...execution.timers.values()].map((timer) => ({ id: timer.id, dueAt: timer.dueAt }))
     const lease = { jobId: id, epoch: 1 }
     const create = { agent: agent.name, priority }
+    // A plan that asks for nothing has ended already.
+    const send = farewells(id, execution, { events, orphans: [] }, this.clock.now())
     if (execution.violation !== undefined) throw execution.violation
     try {
-      const commit = { lease, expectedSeq: 0, create, events, status, timers: { set: timers } }
+      const commit = { lease, expectedSeq: 0, create, events, status, timers: { set: timers }, send }
       await this.host.write((store) => store.commit(commit))
     } catch (error) {
       const existing = isAetherisError(error, 'JOB_EXISTS') ? await this.existing(agent, id) : undefined
@@ -254,6 +257,7 @@ export class Runtime {
       throw error
     }
     for (const { dueAt } of timers) this.roster.timerSet(dueAt)
+    for (const { jobId } of send) this.roster.wake(jobId, { type: 'inbox' })
     performActions(execution, (error) => this.problem(id, error))
     const channel = this.channels.open(id, new JobSnapshot(id, execution))
     if (this.inspection.on) this.inspection.committed(agent, execution, events, channel.snapshot)

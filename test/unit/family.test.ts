@@ -166,3 +166,40 @@ test('one that is only started gives its parent nothing, also where it ends befo
   expect(job.getSnapshot().output).toEqual({ kid: { jobId: 'job/kid' }, other: 'O' })
   await check(after)
 })
+
+test('a child that has ended as soon as it is there tells its parent, also where that has died meanwhile', async () => {
+  const any = { input: z.any(), output: z.any() }
+  const child = agent({ name: 'child', ...any, plan: () => 'done' })
+  const parent = agent({ name: 'parent', ...any, agents: [child], plan: (graph) => graph.spawn('kid', child, null) })
+  const kept = memoryStore()
+  const { store } = holding(kept, ({ create, lease }) => create !== undefined && lease.jobId !== 'job', 'after')
+  for (const each of [kept, store]) {
+    const runtime = await testRuntime({ agents: [parent, child], store: each })
+    const id = each === kept ? 'other' : 'job'
+    await runtime.spawn(parent, null, { id })
+    await runtime.settle()
+    await using after = await runtime.reopen({ store: kept })
+    await after.settle()
+    const job = await after.job(id)
+    expect(job.getSnapshot().output).toBe('done')
+    expect((await replay(parent, job.events())).divergence).toBeUndefined()
+  }
+})
+
+test('a child that gives something else than its agent promises fails the node that waits for it', async () => {
+  const text = { input: z.any(), output: z.object({ text: z.string() }) }
+  const child = agent({ name: 'child', ...text, plan: () => ({ text: 1 }) as never })
+  const parent = agent({
+    name: 'parent',
+    input: z.any(),
+    output: z.any(),
+    agents: [child],
+    plan: (graph) => graph.spawn('kid', child, null),
+  })
+  const runtime = await testRuntime({ agents: [parent, child] })
+  const job = await runtime.spawn(parent, null, { id: 'job' })
+  await runtime.settle()
+  expect(job.getSnapshot().error).toMatchObject({ code: 'OUTPUT_INVALID', message: expect.stringContaining('job/kid') })
+  expect(job.getSnapshot().nodes).toEqual({ kid: 'failed' })
+  expect((await replay(parent, job.events())).divergence).toBeUndefined()
+})
