@@ -143,8 +143,10 @@ export function mayHaveHappened({ kind, status, class: effectClass, isUncertain 
 /** What an attempt can end with that has done what it was to do: it was too slow, or what it returned is of no use. */
 const openErrors: ReadonlySet<string | undefined> = new Set(['TOOL_TIMEOUT', 'OUTPUT_INVALID', 'LIMIT_EXCEEDED'])
 
-/** Whether a call, an attempt of which has failed with `error`, may have taken effect all the same. */
+/** Whether what was asked for, an attempt of which has failed with `error`, may have taken effect all the same. */
 export function isUncertainAfter({ kind, class: effectClass, isUncertain = false }: Effect, error: ErrorData): boolean {
+  // The job has completed, and only what it gave is of no use.
+  if (kind === 'spawn') return error.code === 'OUTPUT_INVALID'
   if (kind !== 'call' || effectClass === 'read') return false
   return isUncertain || openErrors.has(error.code) || error.name === 'OutcomeUnknownError'
 }

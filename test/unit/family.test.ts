@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { z } from 'zod'
-import { agent } from '../../src/index.ts'
+import { agent, undo } from '../../src/index.ts'
 import { replay } from '../../src/replay/replay.ts'
 import { memoryStore } from '../../src/store/memory-store.ts'
 import type { Commit, JobStore } from '../../src/store/store.ts'
@@ -189,15 +189,22 @@ test('a child that has ended as soon as it is there tells its parent, also where
 test('a child that gives something else than its agent promises fails the node that waits for it', async () => {
   const text = { input: z.any(), output: z.object({ text: z.string() }) }
   const child = agent({ name: 'child', ...text, plan: () => ({ text: 1 }) as never })
+  const script = new Script()
+  const revert = script.tool('revert', 'idempotent')
   const parent = agent({
     name: 'parent',
     input: z.any(),
     output: z.any(),
+    tools: [revert],
     agents: [child],
-    plan: (graph) => graph.spawn('kid', child, null),
+    plan: (graph) => graph.spawn('kid', child, null, { compensate: () => undo(revert, 1) }),
   })
   const runtime = await testRuntime({ agents: [parent, child] })
   const job = await runtime.spawn(parent, null, { id: 'job' })
+  await runtime.settle()
+  // It has done what it was to do.
+  expect(script.begun).toEqual(['revert job.undo/kid'])
+  script.answer('job.undo/kid')
   await runtime.settle()
   expect(job.getSnapshot().error).toMatchObject({ code: 'OUTPUT_INVALID', message: expect.stringContaining('job/kid') })
   expect(job.getSnapshot().nodes).toEqual({ kid: 'failed' })
