@@ -107,9 +107,8 @@ export function agent<I extends z.ZodType, O extends z.ZodType>(options: AgentOp
   })
 }
 
-const agentOptions = [
-  ...['name', 'version', 'input', 'output', 'tools', 'signals', 'agents', 'budget', 'graceMs', 'plan', 'planner'],
-]
+const common = ['name', 'version', 'input', 'output', 'tools', 'signals', 'agents', 'budget', 'graceMs']
+const agentOptions = [...common, 'plan', 'planner']
 
 /** @internal An option that there is not would be passed over without a word. */
 export function checkOptions(name: string, options: object, known: readonly string[]): void {

@@ -79,11 +79,8 @@ test('a child that was not there yet when its parent was cancelled is told as so
   await check(runtime)
 })
 
-test('and so is one that was not there yet when its parent had ended already', async () => {
-  const { script, runtime, job, release, check } = await making('before')
-  await job.terminate()
-  await runtime.settle()
-  expect(job.getSnapshot().phase).toBe('terminated')
+/** The child comes to be, and is told that nobody wants it. */
+async function isLetGo({ script, runtime, release, check }: Awaited<ReturnType<typeof making>>): Promise<void> {
   release()
   await runtime.settle()
   const kid = await runtime.job('job/kid')
@@ -91,22 +88,26 @@ test('and so is one that was not there yet when its parent had ended already', a
   await runtime.settle()
   expect(kid.getSnapshot().phase).toBe('cancelled')
   await check(runtime)
+}
+
+test('and so is one that was not there yet when its parent had ended already', async () => {
+  const it = await making('before')
+  const { runtime, job } = it
+  await job.terminate()
+  await runtime.settle()
+  expect(job.getSnapshot().phase).toBe('terminated')
+  await isLetGo(it)
 })
 
 test('or when its parent had waited for it as long as it may', async () => {
-  const { script, runtime, job, release, check } = await making('before')
+  const it = await making('before')
+  const { script, runtime, job } = it
   await job.cancel({ graceMs: 1_000 })
   await runtime.settle()
   script.obey('other')
   await runtime.advance(1_000)
   expect(job.getSnapshot().phase).toBe('cancelled')
-  release()
-  await runtime.settle()
-  const kid = await runtime.job('job/kid')
-  script.obey('inside')
-  await runtime.settle()
-  expect(kid.getSnapshot().phase).toBe('cancelled')
-  await check(runtime)
+  await isLetGo(it)
 })
 
 test('and so is one whose parent was cancelled, and died before it knew of it', async () => {
