@@ -66,8 +66,8 @@ export class Calls {
 
   /** Makes the attempt that was just recorded. Its slot was taken before. */
   perform(effect: Effect): void {
-    const { id, attempt: number, progress, approval, task } = effect
-    const { jobId, idempotencyKey } = this.contextOf(effect)
+    const { id, progress, approval, task } = effect
+    const { jobId, attempt: number, idempotencyKey } = this.contextOf(effect)
     const context = {
       jobId,
       effect: id,

@@ -202,7 +202,7 @@ export function fitting(decision: Decision, agent: AnyAgent, job: JobSnapshot): 
   if (decision.event.type === 'plan.revision_requested' && agent.planner === undefined) {
     return refuse(`Agent "${agent.name}" makes its plans in code; there is no planner that could be asked.`)
   }
-  if (decision.event.type === 'node.completed') return promised(decision.event.data, agent, job)
+  if (decision.event.type === 'node.completed') return fittingChild(decision.event.data, agent, job)
   if (decision.event.type !== 'node.resolved' || decision.event.data.as !== 'completed') return decision
   const { data } = decision.event
   const tool = agent.tools.get(pendingOf(data.effect, job)?.tool ?? '')
@@ -213,7 +213,7 @@ export function fitting(decision: Decision, agent: AnyAgent, job: JobSnapshot): 
 }
 
 /** What a job gave that was waited for, where it is what its agent promises; else its node fails. */
-function promised(data: EventData<'node.completed'>, agent: AnyAgent, job: JobSnapshot): Decision {
+function fittingChild(data: EventData<'node.completed'>, agent: AnyAgent, job: JobSnapshot): Decision {
   const { effect, attempt, output } = data
   const name = pendingOf(effect, job)?.agent ?? ''
   const parsed = agent.agents.get(name)?.output.safeParse(output)
